@@ -1,0 +1,592 @@
+//! What is asked of a model and what comes back, neutral to any wire format.
+//!
+//! An [`Exchange`] is one request with its response or failure. It is addressed by the digest of the request and the
+//! repeat number; the digest covers all that can change the answer and nothing else: no key, no address, no timeout.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::digest::Digest;
+
+/// A wire format that Regauge speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WireFormat {
+    /// OpenAI-style chat completions, which most servers offer.
+    Openai,
+    /// Anthropic messages.
+    Anthropic,
+}
+
+impl WireFormat {
+    /// The names that `provider:` takes in `regauge.yaml`.
+    pub const NAMES: &[&str] = &["openai", "anthropic"];
+
+    /// The format of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "openai" => Some(Self::Openai),
+            "anthropic" => Some(Self::Anthropic),
+            _ => None,
+        }
+    }
+
+    /// Its name in files and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Openai => "openai",
+            Self::Anthropic => "anthropic",
+        }
+    }
+}
+
+/// One turn of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "role", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Message {
+    /// Instructions that stand above the conversation.
+    System {
+        /// The text.
+        text: String,
+    },
+    /// What the user says.
+    User {
+        /// The text.
+        text: String,
+    },
+    /// What the model said.
+    Assistant {
+        /// The text; may be empty beside tool calls.
+        text: String,
+        /// The tools that it called.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tool_calls: Vec<ToolCall>,
+    },
+    /// What a tool that the model called gave back.
+    Tool {
+        /// The id of the call that this answers.
+        call_id: String,
+        /// The result as text.
+        text: String,
+    },
+}
+
+/// A tool that the model may call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    /// Its name: letters, digits, `_` and `-`.
+    pub name: String,
+    /// What it does, for the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// JSON Schema of its arguments.
+    pub parameters: Value,
+    /// Whether the endpoint shall hold the arguments to the schema.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub strict: bool,
+}
+
+/// Which tool the model shall call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ToolChoice {
+    /// The model decides.
+    Auto,
+    /// None.
+    None,
+    /// Any, but one it must be.
+    Required,
+    /// The one of this name.
+    Named(String),
+}
+
+/// A JSON Schema that the endpoint shall hold the answer to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutputSchema {
+    /// A name for it: letters, digits, `_` and `-`.
+    pub name: String,
+    /// What it describes, for the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The schema.
+    pub schema: Value,
+}
+
+/// Sampling parameters; what is `None` is not sent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Params {
+    /// Sampling temperature.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// Share of probability mass to sample from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f64>,
+    /// Number of tokens to sample from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_k: Option<u64>,
+    /// Most tokens of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u64>,
+    /// Seed of the first repeat; repeat `k` is sent `seed + k - 1`, since trials must be separate draws.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Texts that end the answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stop: Vec<String>,
+    /// Penalty on tokens by how often they occurred.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frequency_penalty: Option<f64>,
+    /// Penalty on tokens that occurred at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub presence_penalty: Option<f64>,
+    /// How much the model shall reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning_effort: Option<String>,
+    /// Whether several tools may be called in one turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parallel_tool_calls: Option<bool>,
+    /// Fields that go into the body as they are.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub extra: Map<String, Value>,
+}
+
+impl Params {
+    /// These parameters, with those that `other` sets put over them.
+    #[must_use]
+    pub fn overridden_by(&self, other: &Self) -> Self {
+        let mut extra = self.extra.clone();
+        extra.extend(other.extra.clone());
+        Self {
+            temperature: other.temperature.or(self.temperature),
+            top_p: other.top_p.or(self.top_p),
+            top_k: other.top_k.or(self.top_k),
+            max_tokens: other.max_tokens.or(self.max_tokens),
+            seed: other.seed.or(self.seed),
+            stop: if other.stop.is_empty() {
+                self.stop.clone()
+            } else {
+                other.stop.clone()
+            },
+            frequency_penalty: other.frequency_penalty.or(self.frequency_penalty),
+            presence_penalty: other.presence_penalty.or(self.presence_penalty),
+            reasoning_effort: other
+                .reasoning_effort
+                .clone()
+                .or_else(|| self.reasoning_effort.clone()),
+            parallel_tool_calls: other.parallel_tool_calls.or(self.parallel_tool_calls),
+            extra,
+        }
+    }
+}
+
+/// One call as a person would describe it: all that can change the answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The wire format.
+    pub provider: WireFormat,
+    /// The alias of the model in `regauge.yaml`.
+    pub alias: String,
+    /// The model id that the endpoint is asked for.
+    pub model: String,
+    /// The conversation so far.
+    pub messages: Vec<Message>,
+    /// The tools on offer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<Tool>,
+    /// Which of them shall be called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_choice: Option<ToolChoice>,
+    /// The form that the answer shall have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<OutputSchema>,
+    /// Sampling parameters.
+    #[serde(default)]
+    pub params: Params,
+}
+
+impl Request {
+    /// The address of the exchange that answers this request for the `repeat`-th time (counted from 1).
+    pub fn digest(&self, repeat: u32) -> Digest {
+        #[derive(Serialize)]
+        struct Address<'a> {
+            request: &'a Request,
+            repeat: u32,
+        }
+        Digest::of(&Address {
+            request: self,
+            repeat,
+        })
+    }
+
+    /// The seed to send for the `repeat`-th time.
+    pub fn seed(&self, repeat: u32) -> Option<u64> {
+        self.params
+            .seed
+            .map(|seed| seed.wrapping_add(u64::from(repeat.saturating_sub(1))))
+    }
+
+    /// An estimate of the tokens of the prompt, made before the endpoint has counted them: four bytes a token.
+    pub fn estimated_input_tokens(&self) -> u64 {
+        let bytes: usize = self
+            .messages
+            .iter()
+            .map(|message| message.text().len() + 8)
+            .sum();
+        let tools: usize = self
+            .tools
+            .iter()
+            .map(|tool| tool.parameters.to_string().len())
+            .sum();
+        (bytes + tools).div_ceil(4) as u64
+    }
+}
+
+impl Message {
+    /// The text of the turn.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::System { text }
+            | Self::User { text }
+            | Self::Assistant { text, .. }
+            | Self::Tool { text, .. } => text,
+        }
+    }
+
+    /// The name of its role.
+    pub fn role(&self) -> &'static str {
+        match self {
+            Self::System { .. } => "system",
+            Self::User { .. } => "user",
+            Self::Assistant { .. } => "assistant",
+            Self::Tool { .. } => "tool",
+        }
+    }
+}
+
+/// A call of a tool by the model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolCall {
+    /// The endpoint's id of this call.
+    pub id: String,
+    /// The name of the tool.
+    pub name: String,
+    /// Its arguments as the model wrote them: JSON as a rule, but not always.
+    pub arguments: String,
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Finish {
+    /// The model was done.
+    Stop,
+    /// It wrote a text that was given as a stop.
+    StopSequence,
+    /// It reached the token limit.
+    Length,
+    /// It called tools.
+    ToolCalls,
+    /// It refused.
+    Refusal,
+    /// A content filter cut it.
+    Filter,
+    /// Something else; [`Response::finish_raw`] has the endpoint's word.
+    Other,
+}
+
+impl Finish {
+    /// The names that the scorer `finish-reason` takes.
+    pub const NAMES: &[&str] = &[
+        "stop",
+        "stop-sequence",
+        "length",
+        "tool-calls",
+        "refusal",
+        "filter",
+        "other",
+    ];
+
+    /// Its name in files and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::StopSequence => "stop-sequence",
+            Self::Length => "length",
+            Self::ToolCalls => "tool-calls",
+            Self::Refusal => "refusal",
+            Self::Filter => "filter",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Tokens that the endpoint counted. What it did not say is `None`, which is unknown and not zero.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Usage {
+    /// The whole prompt, cached parts included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<u64>,
+    /// Of these, read from the endpoint's cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_read: Option<u64>,
+    /// Of these, written to the endpoint's cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_write: Option<u64>,
+    /// The answer, reasoning included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<u64>,
+    /// Of these, spent on reasoning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<u64>,
+}
+
+impl Usage {
+    /// Prompt and answer together, where both are known.
+    pub fn total(&self) -> Option<u64> {
+        Some(self.input? + self.output?)
+    }
+}
+
+/// What a model answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Response {
+    /// The text of the answer; empty where there is none.
+    pub text: String,
+    /// The tools that it called, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCall>,
+    /// The text of a refusal that the endpoint marked as one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
+    /// Reasoning that the endpoint showed; never part of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<String>,
+    /// Why it ended.
+    pub finish: Finish,
+    /// The endpoint's own word for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finish_raw: Option<String>,
+    /// Tokens.
+    #[serde(default)]
+    pub usage: Usage,
+    /// The model as the endpoint named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The endpoint's fingerprint of what served the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// The endpoint's id of the call, for questions to its operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+impl Response {
+    /// How a trial with this answer ended.
+    pub fn outcome(&self) -> Outcome {
+        match self.finish {
+            Finish::Refusal => Outcome::Refused,
+            Finish::Length => Outcome::Truncated,
+            Finish::Filter => Outcome::Filtered,
+            _ if self.refusal.is_some() => Outcome::Refused,
+            _ => Outcome::Ok,
+        }
+    }
+}
+
+/// Why an attempt gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// No connection, or one that broke before the whole answer was there.
+    Transport,
+    /// The time limit ran out.
+    Timeout,
+    /// The endpoint said that it gets too much.
+    RateLimited,
+    /// The endpoint failed, by its own word.
+    Server,
+    /// The endpoint refused the request: a wrong key, an unknown model, a parameter that it does not know.
+    Rejected,
+    /// What came back is not what the wire format says.
+    Unparseable,
+}
+
+/// An attempt that gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// What kind it is.
+    pub kind: FailureKind,
+    /// The HTTP status, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The reason in words, the endpoint's own where it gave one.
+    pub message: String,
+    /// Whether another attempt may succeed.
+    pub retryable: bool,
+}
+
+impl Failure {
+    /// How a trial ends whose last attempt failed so.
+    pub fn outcome(&self) -> Outcome {
+        match self.kind {
+            FailureKind::Timeout => Outcome::Timeout,
+            FailureKind::RateLimited => Outcome::RateLimited,
+            FailureKind::Unparseable => Outcome::Unparseable,
+            FailureKind::Transport | FailureKind::Server | FailureKind::Rejected => {
+                Outcome::ProviderError
+            }
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(status) = self.status {
+            write!(f, "HTTP {status}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// The end of a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// An answer.
+    Ok,
+    /// The model refused. That is behaviour, and is scored.
+    Refused,
+    /// The answer was cut at the token limit. That is behaviour, and is scored.
+    Truncated,
+    /// A content filter cut or withheld the answer. That is behaviour, and is scored.
+    Filtered,
+    /// No answer within the time limit.
+    Timeout,
+    /// The endpoint had no room for us, up to the last attempt.
+    RateLimited,
+    /// The endpoint failed or could not be reached.
+    ProviderError,
+    /// What came back could not be read.
+    Unparseable,
+    /// The run was interrupted before this trial.
+    Cancelled,
+    /// The run gave this trial up: its budget or time was spent, or the endpoint was down.
+    Skipped,
+}
+
+impl Outcome {
+    /// All of them, in the order of reports.
+    pub const ALL: &[Self] = &[
+        Self::Ok,
+        Self::Refused,
+        Self::Truncated,
+        Self::Filtered,
+        Self::Timeout,
+        Self::RateLimited,
+        Self::ProviderError,
+        Self::Unparseable,
+        Self::Cancelled,
+        Self::Skipped,
+    ];
+
+    /// Whether the model behaved in a way that can be scored. The others are missing, and stay in the denominator.
+    pub fn is_measured(self) -> bool {
+        matches!(
+            self,
+            Self::Ok | Self::Refused | Self::Truncated | Self::Filtered
+        )
+    }
+
+    /// Its name in files and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Refused => "refused",
+            Self::Truncated => "truncated",
+            Self::Filtered => "filtered",
+            Self::Timeout => "timeout",
+            Self::RateLimited => "rate-limited",
+            Self::ProviderError => "provider-error",
+            Self::Unparseable => "unparseable",
+            Self::Cancelled => "cancelled",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// The outcome of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|outcome| outcome.name() == name)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// How a request was answered, if at all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reply {
+    /// With a response.
+    Response(Response),
+    /// Not, and for this reason.
+    Failure(Failure),
+}
+
+impl Reply {
+    /// How a trial with this reply ended.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Response(response) => response.outcome(),
+            Self::Failure(failure) => failure.outcome(),
+        }
+    }
+
+    /// The response, if there is one.
+    pub fn response(&self) -> Option<&Response> {
+        match self {
+            Self::Response(response) => Some(response),
+            Self::Failure(_) => None,
+        }
+    }
+}
+
+/// One request with its reply.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exchange {
+    /// What was asked.
+    pub request: Arc<Request>,
+    /// Which repeat of the request this is, counted from 1.
+    pub repeat: u32,
+    /// What came back.
+    pub reply: Reply,
+    /// Attempts that were made, the one that answered included.
+    pub attempts: u32,
+    /// Milliseconds from the sending of the last attempt to the end of its reply, without any waiting in a queue.
+    pub latency_ms: f64,
+    /// When the last attempt was sent: milliseconds since 1970, UTC.
+    pub sent_at: i64,
+}
+
+impl Exchange {
+    /// Its address.
+    pub fn digest(&self) -> Digest {
+        self.request.digest(self.repeat)
+    }
+}

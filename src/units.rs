@@ -1,0 +1,178 @@
+//! Money, time and shares with their units, as people write and read them.
+
+use std::fmt;
+use std::iter::Sum;
+use std::ops::{Add, AddAssign};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// An amount of money in millionths of a millionth of a US dollar.
+///
+/// Prices are dollars per million tokens with up to six decimals, so the price of one token is a whole number of this
+/// unit, and sums are exact in any order.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Cost(u64);
+
+impl Cost {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+    const PER_DOLLAR: f64 = 1e12;
+
+    /// An amount in US dollars; a negative or non-finite one is `None`.
+    pub fn from_usd(usd: f64) -> Option<Self> {
+        let amount = (usd * Self::PER_DOLLAR).round();
+        let fits = (0.0..9e18).contains(&amount);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the range was checked above"
+        )]
+        fits.then_some(Self(amount as u64))
+    }
+
+    /// This amount in US dollars.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a display value; 2^53 of the unit is nine thousand dollars"
+    )]
+    pub fn usd(self) -> f64 {
+        self.0 as f64 / Self::PER_DOLLAR
+    }
+
+    /// This amount `count` times, at most the largest amount there is.
+    #[must_use]
+    pub fn times(self, count: u64) -> Self {
+        Self(self.0.saturating_mul(count))
+    }
+}
+
+impl Add for Cost {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl AddAssign for Cost {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Sum for Cost {
+    fn sum<I: Iterator<Item = Self>>(costs: I) -> Self {
+        costs.fold(Self::ZERO, Self::add)
+    }
+}
+
+impl fmt::Display for Cost {
+    /// Dollars with two decimals, or with four where less than a dollar is at stake.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let usd = self.usd();
+        if usd >= 1.0 || self.0 == 0 {
+            write!(f, "${usd:.2}")
+        } else {
+            write!(f, "${usd:.4}")
+        }
+    }
+}
+
+/// Reads a span of time such as `250ms`, `60s`, `1m30s`, `2h` or `14d`; a number without a unit is refused.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return None;
+    }
+    let mut total = 0.0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let value: f64 = rest[..digits].parse().ok()?;
+        let unit_end = rest[digits..]
+            .find(|c: char| c.is_ascii_digit())
+            .map_or(rest.len(), |at| digits + at);
+        total += value * seconds_of(&rest[digits..unit_end])?;
+        rest = &rest[unit_end..];
+    }
+    Duration::try_from_secs_f64(total).ok()
+}
+
+fn seconds_of(unit: &str) -> Option<f64> {
+    Some(match unit.trim() {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        "d" => 86_400.0,
+        _ => return None,
+    })
+}
+
+/// A span of time as a person reads it: `850 ms`, `12.3 s`, `4 m 05 s`, `2 h 13 m`.
+pub fn show_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{} ms", duration.as_millis()),
+        1..=59 => format!("{:.1} s", duration.as_secs_f64()),
+        60..=3599 => format!("{} m {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} m", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// Reads a share written as `0.03` or `3%`; the result is 0.03 for both.
+pub fn parse_share(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let value: f64 = match text.strip_suffix('%') {
+        Some(percent) => percent.trim().parse::<f64>().ok()? / 100.0,
+        None => text.parse().ok()?,
+    };
+    value.is_finite().then_some(value)
+}
+
+/// A count with its noun: `1 case`, `204 cases`.
+pub fn count(n: usize, noun: &str) -> String {
+    if n == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{n} {noun}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_price_is_a_whole_number_of_the_unit() {
+        let per_token = Cost::from_usd(0.075 / 1e6).unwrap();
+        assert_eq!(per_token, Cost(75_000));
+        assert_eq!(per_token.times(1_000_000), Cost::from_usd(0.075).unwrap());
+    }
+
+    #[test]
+    fn durations_need_a_unit() {
+        assert_eq!(parse_duration("1m30s"), Some(Duration::from_secs(90)));
+        assert_eq!(parse_duration("250ms"), Some(Duration::from_millis(250)));
+        assert_eq!(parse_duration("2.5s"), Some(Duration::from_millis(2500)));
+        for bad in ["", "60", "s", "-1s", "1 fortnight", "1e400s"] {
+            assert_eq!(parse_duration(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_share_may_be_a_percentage() {
+        assert_eq!(parse_share("3%"), Some(0.03));
+        assert_eq!(parse_share("0.03"), Some(0.03));
+        assert_eq!(parse_share("many"), None);
+    }
+
+    #[test]
+    fn small_amounts_keep_their_digits() {
+        assert_eq!(Cost::from_usd(0.0012).unwrap().to_string(), "$0.0012");
+        assert_eq!(Cost::from_usd(12.5).unwrap().to_string(), "$12.50");
+        assert_eq!(Cost::ZERO.to_string(), "$0.00");
+    }
+}
