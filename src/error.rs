@@ -13,7 +13,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 /// The result of everything that can fail for good.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Characters of a long source line that are shown on each side of the marked part.
+/// Characters of a long source line that are shown of the marked part and behind it.
 const SNIPPET_MARGIN: usize = 60;
 
 /// A part of a text that a person wrote: which file, and where in it.
@@ -76,7 +76,7 @@ impl Place {
             .find('\n')
             .map_or(self.text.len(), |at| self.span.start + at);
         let marked_end = self.span.end.min(line_end).max(self.span.start);
-        let before = last_chars(&self.text[line_start..self.span.start], SNIPPET_MARGIN);
+        let before = &self.text[line_start..self.span.start];
         let marked = first_chars(&self.text[self.span.start..marked_end], SNIPPET_MARGIN);
         let after = first_chars(&self.text[marked_end..line_end], SNIPPET_MARGIN);
         let mut shown = picture_controls(before);
@@ -161,15 +161,12 @@ impl Diagnostic {
         let mut group = Group::with_title(Level::ERROR.primary_title(self.title()));
         if let Some(place) = &self.place {
             group = match place.line_column() {
-                Some((line, column)) => {
+                Some((line, _)) => {
                     let (shown, marked) = place.excerpt();
-                    // The column of the excerpt is not that of the file when the line was cut, so the place
-                    // stands in the path.
-                    let origin = annotate_snippets::Origin::path(place.file.to_string()).line(line).char_column(column);
-                    let snippet = Snippet::source(shown).line_start(line);
-                    group
-                        .element(origin)
-                        .element(snippet.annotation(AnnotationKind::Primary.span(marked)))
+                    let snippet = Snippet::source(shown)
+                        .path(place.file.to_string())
+                        .line_start(line);
+                    group.element(snippet.annotation(AnnotationKind::Primary.span(marked)))
                 }
                 None => group.element(annotate_snippets::Origin::path(place.file.to_string())),
             };
@@ -312,13 +309,6 @@ fn first_chars(text: &str, count: usize) -> &str {
     text.char_indices()
         .nth(count)
         .map_or(text, |(at, _)| &text[..at])
-}
-
-fn last_chars(text: &str, count: usize) -> &str {
-    let skip = text.chars().count().saturating_sub(count);
-    text.char_indices()
-        .nth(skip)
-        .map_or("", |(at, _)| &text[at..])
 }
 
 #[cfg(test)]

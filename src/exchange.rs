@@ -544,7 +544,7 @@ impl fmt::Display for Outcome {
 #[serde(rename_all = "lowercase")]
 pub enum Reply {
     /// With a response.
-    Response(Response),
+    Response(Box<Response>),
     /// Not, and for this reason.
     Failure(Failure),
 }
