@@ -2,7 +2,10 @@
 //! how sure are we, and what exactly changed?
 
 pub mod digest;
+pub mod document;
 pub mod error;
 pub mod exchange;
 pub mod secret;
+pub mod shape;
+pub mod text;
 pub mod units;
