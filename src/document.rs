@@ -126,15 +126,13 @@ fn reader_options() -> serde_saphyr::Options {
 fn diagnose(error: &serde_saphyr::Error, source: &Source, offset: usize) -> Diagnostic {
     let text = &source.text[offset..];
     let whole = error.without_snippet().to_string();
-    // The reader repeats the position in its message; the place says it already.
-    let message = whole
-        .split_once(" at line ")
-        .map_or(whole.as_str(), |(message, _)| message);
-    let message = message
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches([':', '.']);
+    // The reader repeats the position and speaks of its own settings; the place says the one, nobody needs the other.
+    let message = [" at line ", ", set ", "\n"]
+        .iter()
+        .fold(whole.as_str(), |message, tail| {
+            message.split(tail).next().unwrap_or_default()
+        });
+    let message = message.trim_end_matches([':', '.']);
     let start = error
         .location()
         .map_or(0, |location| offset_of(text, location));

@@ -273,7 +273,9 @@ pub fn check_record(
 }
 
 fn meant(name: &str, fields: &[Field]) -> String {
-    if let Some(word) = suggest(name, fields.iter().map(|field| field.name)) { format!("did you mean `{word}`?") } else {
+    if let Some(word) = suggest(name, fields.iter().map(|field| field.name)) {
+        format!("did you mean `{word}`?")
+    } else {
         let known: Vec<&str> = fields.iter().map(|field| field.name).collect();
         format!("known keys are {}", known.join(", "))
     }
