@@ -9,3 +9,4 @@ pub mod secret;
 pub mod shape;
 pub mod text;
 pub mod units;
+pub mod workspace;
