@@ -1,0 +1,605 @@
+//! Datasets: cases with their inputs and approved outputs, read from JSON lines, CSV or YAML.
+//!
+//! A row is flat. The reserved columns are [`RESERVED`]; every other column is a variable for the prompts. A cell is
+//! data: `{{ … }}` in it is text.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::digest::Digest;
+use crate::document::{Document, Node, Source};
+use crate::error::{Diagnostic, Place, Problems, Result};
+use crate::text::suggest;
+use crate::workspace::Workspace;
+
+/// Columns that are no variables.
+pub const RESERVED: &[&str] = &[
+    "id", "expected", "tags", "cluster", "weight", "split", "critical", "scorers", "golden",
+];
+
+/// One input with what is known of the right answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// Its name in all runs; rows without one are named by the digest of their variables.
+    pub id: String,
+    /// The variables that prompts take.
+    pub vars: Map<String, Value>,
+    /// The approved output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Value>,
+    /// Words to select by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Cases with the same cluster are no independent evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// Its share in metrics; 1 as a rule.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub weight: f64,
+    /// The part of the dataset that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<String>,
+    /// Whether this case alone may fail the run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub critical: bool,
+    /// Scorers of this case, beside those of the suite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scorers: Option<Value>,
+    /// Where the approved output came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub golden: Option<Value>,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    clippy::float_cmp,
+    reason = "serde hands a reference; the default is exactly one"
+)]
+fn is_one(weight: &f64) -> bool {
+    *weight == 1.0
+}
+
+impl Case {
+    /// The digest of all that makes this the same question: variables and approved output.
+    pub fn input_digest(&self) -> Digest {
+        Digest::of(&(&self.vars, &self.expected))
+    }
+}
+
+/// The cases of a suite in the order of their file.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    /// The file as it is shown to people.
+    pub file: String,
+    /// The digest of the file and of how its columns are read.
+    pub digest: Digest,
+    /// The cases, at least one, with different ids.
+    pub cases: Vec<Case>,
+}
+
+/// Which columns of a file are what.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Columns {
+    /// Reserved columns that bear another name in the file: reserved name to column.
+    pub reserved: IndexMap<String, String>,
+    /// Variables and their columns; `None`: every column that is not reserved.
+    pub vars: Option<IndexMap<String, String>>,
+}
+
+impl Columns {
+    fn column<'a>(&'a self, reserved: &'a str) -> &'a str {
+        self.reserved.get(reserved).map_or(reserved, String::as_str)
+    }
+}
+
+/// A row as the file has it.
+struct Row {
+    values: Map<String, Value>,
+    span: Range<usize>,
+}
+
+/// Reads the dataset at `path`, whose ending names its format; errors about the mapping point at `place`.
+pub fn load(
+    workspace: &Workspace,
+    path: &str,
+    columns: &Columns,
+    place: &Place,
+) -> Result<Dataset> {
+    Workspace::check_inside(path, place.clone())?;
+    if !workspace.path(path).is_file() {
+        return Err(missing_file(workspace, path, place).into());
+    }
+    let source = workspace.read(path)?;
+    let mut problems = Problems::default();
+    let rows = match path.rsplit('.').next() {
+        Some("jsonl" | "ndjson") => read_jsonl(&source, &mut problems),
+        Some("csv") => read_csv(&source, &mut problems),
+        Some("yaml" | "yml") => read_yaml(&source, &mut problems),
+        _ => {
+            return Err(
+                Diagnostic::new(format!("cannot tell the format of `{path}`"))
+                    .at(place.clone())
+                    .help("datasets end in .jsonl, .csv or .yaml")
+                    .into(),
+            );
+        }
+    };
+    check_columns(columns, &rows, place, &mut problems);
+    let cases = cases_of(&source, rows, columns, &mut problems);
+    if cases.is_empty() && problems.is_empty() {
+        problems.push(
+            Diagnostic::new(format!("the dataset `{path}` is empty"))
+                .at(place.clone())
+                .help("add at least one case"),
+        );
+    }
+    problems.finish()?;
+    let digest = Digest::of(&(Digest::of_bytes(source.text.as_bytes()), columns));
+    Ok(Dataset {
+        file: path.to_owned(),
+        digest,
+        cases,
+    })
+}
+
+/// Takes the cases that a suite holds itself.
+pub fn inline(document: &Document, nodes: &[Node]) -> Result<Dataset> {
+    let mut problems = Problems::default();
+    let rows = rows_of_nodes(&document.source, nodes, &mut problems);
+    let cases = cases_of(&document.source, rows, &Columns::default(), &mut problems);
+    problems.finish()?;
+    let digest = Digest::of(&cases);
+    Ok(Dataset {
+        file: document.source.file.to_string(),
+        digest,
+        cases,
+    })
+}
+
+fn missing_file(workspace: &Workspace, path: &str, place: &Place) -> Diagnostic {
+    let missing = Diagnostic::new(format!("there is no file `{path}`")).at(place.clone());
+    let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
+    let siblings = workspace.list(folder, "");
+    match suggest(name, siblings.iter().map(String::as_str)) {
+        Some(sibling) => missing.help(format!("did you mean `{folder}/{sibling}`?")),
+        None => missing.help("paths are relative to the folder of regauge.yaml"),
+    }
+}
+
+fn read_jsonl(source: &Source, problems: &mut Problems) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut start = 0;
+    for line in source.text.split_inclusive('\n') {
+        let content = line.trim_end();
+        let span = start..start + content.len();
+        start += line.len();
+        if content.is_empty() {
+            continue;
+        }
+        match serde_json::from_str(content) {
+            Ok(values) => rows.push(Row { values, span }),
+            Err(error) => {
+                let at = span.start + error.column().saturating_sub(1).min(content.len());
+                let whole = error.to_string();
+                let message = whole.split(" at line ").next().unwrap_or_default();
+                let help =
+                    "each line is one object, such as {\"id\": \"t-001\", \"expected\": \"yes\"}";
+                problems.push(
+                    Diagnostic::new(format!("not a JSON object: {message}"))
+                        .at(source.place(at..at + 1))
+                        .help(help),
+                );
+            }
+        }
+    }
+    rows
+}
+
+fn read_csv(source: &Source, problems: &mut Problems) -> Vec<Row> {
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .from_reader(source.text.as_bytes());
+    let header: Vec<String> = match reader.headers() {
+        Ok(header) => header.iter().map(|name| name.trim().to_owned()).collect(),
+        Err(_) => Vec::new(),
+    };
+    check_header(source, &header, problems);
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let Ok(record) = record else { continue };
+        let start = record
+            .position()
+            .and_then(|at| usize::try_from(at.byte()).ok())
+            .unwrap_or(0);
+        let span = csv_record_span(&source.text, start);
+        if record.len() != header.len() {
+            problems.push(
+                Diagnostic::new(format!(
+                    "this row has {} cells, the header has {}",
+                    record.len(),
+                    header.len()
+                ))
+                .at(source.place(span))
+                .help("put cells that contain commas, quotes or line ends in double quotes"),
+            );
+            continue;
+        }
+        let cells = header
+            .iter()
+            .zip(&record)
+            .map(|(name, cell)| (name.clone(), Value::from(cell)));
+        rows.push(Row {
+            values: cells.collect(),
+            span,
+        });
+    }
+    rows
+}
+
+/// From the first byte of a record that is no line end up to the end of its first line.
+fn csv_record_span(text: &str, start: usize) -> Range<usize> {
+    let rest = &text[start..];
+    let begin = start + rest.len() - rest.trim_start_matches(['\r', '\n']).len();
+    let end = text[begin..].find('\n').map_or(text.len(), |at| begin + at);
+    begin..end
+}
+
+fn check_header(source: &Source, header: &[String], problems: &mut Problems) {
+    let line = source.text.lines().next().unwrap_or_default();
+    for (i, name) in header.iter().enumerate() {
+        let message = if name.is_empty() {
+            format!("column {} has no name", i + 1)
+        } else if header[..i].contains(name) {
+            format!("two columns are named `{name}`")
+        } else {
+            continue;
+        };
+        problems.push(
+            Diagnostic::new(message)
+                .at(source.place(0..line.len()))
+                .help("give every column a name of its own"),
+        );
+    }
+}
+
+fn read_yaml(source: &Source, problems: &mut Problems) -> Vec<Row> {
+    let Some(document) = problems.take(Document::parse(source.clone())) else {
+        return Vec::new();
+    };
+    if document.root.items().is_empty() && !source.text.trim().is_empty() {
+        problems.push(
+            Diagnostic::new("a dataset in YAML is a list of cases")
+                .at(document.place(&document.root))
+                .help("begin every case with `- id: …`"),
+        );
+    }
+    rows_of_nodes(source, document.root.items(), problems)
+}
+
+fn rows_of_nodes(source: &Source, nodes: &[Node], problems: &mut Problems) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for node in nodes {
+        match node.to_json() {
+            Value::Object(values) => rows.push(Row {
+                values,
+                span: node.span.clone(),
+            }),
+            _ => problems.push(
+                Diagnostic::new("a case is keys with values")
+                    .at(source.place(node.span.clone()))
+                    .help("write it as `- { id: t-001, … }`"),
+            ),
+        }
+    }
+    rows
+}
+
+/// A column that the suite names must stand in some row.
+fn check_columns(columns: &Columns, rows: &[Row], place: &Place, problems: &mut Problems) {
+    if rows.is_empty() {
+        return;
+    }
+    let mapped = columns
+        .reserved
+        .values()
+        .chain(columns.vars.iter().flat_map(IndexMap::values));
+    for column in mapped {
+        if rows.iter().any(|row| row.values.contains_key(column)) {
+            continue;
+        }
+        let known: Vec<&str> = rows[0].values.keys().map(String::as_str).collect();
+        let help = match suggest(column, known.iter().copied()) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => format!("the columns are {}", known.join(", ")),
+        };
+        problems.push(
+            Diagnostic::new(format!("no row has a column `{column}`"))
+                .at(place.clone())
+                .help(help),
+        );
+    }
+}
+
+fn cases_of(
+    source: &Source,
+    rows: Vec<Row>,
+    columns: &Columns,
+    problems: &mut Problems,
+) -> Vec<Case> {
+    let mut seen: HashMap<String, Range<usize>> = HashMap::with_capacity(rows.len());
+    let mut cases = Vec::with_capacity(rows.len());
+    for row in rows {
+        let span = row.span.clone();
+        let Some(case) = case_of(source, row, columns, problems) else {
+            continue;
+        };
+        if let Some(first) = seen.get(&case.id) {
+            problems.push(
+                Diagnostic::new(format!("the id `{}` stands twice", case.id))
+                    .at(source.place(span.clone()))
+                    .help(format!(
+                        "it stands first at {}; runs are paired by id",
+                        source.place(first.clone())
+                    )),
+            );
+        }
+        seen.insert(case.id.clone(), span);
+        cases.push(case);
+    }
+    cases
+}
+
+/// Reads the cells of one row; notes those that are not what their column wants.
+struct Cells<'a> {
+    source: &'a Source,
+    row: Row,
+    columns: &'a Columns,
+    problems: &'a mut Problems,
+}
+
+impl Cells<'_> {
+    /// Takes a reserved cell; one without content is as good as none.
+    fn take(&mut self, reserved: &str) -> Option<Value> {
+        let value = self
+            .row
+            .values
+            .shift_remove(self.columns.column(reserved))?;
+        (!value.is_null() && value != "").then_some(value)
+    }
+
+    fn refuse(&mut self, reserved: &str, value: &Value, wants: &str) {
+        self.problems.push(
+            Diagnostic::new(format!(
+                "`{}` wants {wants}, found {value}",
+                self.columns.column(reserved)
+            ))
+            .at(self.source.place(self.row.span.clone())),
+        );
+    }
+
+    fn text(&mut self, reserved: &str) -> Option<String> {
+        match self.take(reserved)? {
+            Value::String(text) => Some(text),
+            Value::Number(number) => Some(number.to_string()),
+            other => {
+                self.refuse(reserved, &other, "a text");
+                None
+            }
+        }
+    }
+
+    fn tags(&mut self) -> Vec<String> {
+        let Some(value) = self.take("tags") else {
+            return Vec::new();
+        };
+        match &value {
+            Value::String(text) => text
+                .split(';')
+                .map(|tag| tag.trim().to_owned())
+                .filter(|tag| !tag.is_empty())
+                .collect(),
+            Value::Array(items) if items.iter().all(Value::is_string) => items
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
+            other => {
+                self.refuse("tags", other, "a list of words, or words parted by `;`");
+                Vec::new()
+            }
+        }
+    }
+
+    fn weight(&mut self) -> f64 {
+        let Some(value) = self.take("weight") else {
+            return 1.0;
+        };
+        let weight = value
+            .as_f64()
+            .or_else(|| value.as_str()?.trim().parse().ok());
+        if let Some(weight) = weight.filter(|weight| weight.is_finite() && *weight > 0.0) { weight } else {
+            self.refuse("weight", &value, "a number above 0");
+            1.0
+        }
+    }
+
+    fn critical(&mut self) -> bool {
+        let Some(value) = self.take("critical") else {
+            return false;
+        };
+        match (value.as_bool(), value.as_str()) {
+            (Some(critical), _) => critical,
+            (_, Some("true")) => true,
+            (_, Some("false")) => false,
+            _ => {
+                self.refuse("critical", &value, "true or false");
+                false
+            }
+        }
+    }
+
+    /// What is left after the reserved cells were taken, or what the suite maps.
+    fn vars(&mut self) -> Map<String, Value> {
+        match &self.columns.vars {
+            None => std::mem::take(&mut self.row.values),
+            Some(mapped) => mapped
+                .iter()
+                .filter_map(|(name, column)| {
+                    Some((name.clone(), self.row.values.get(column)?.clone()))
+                })
+                .collect(),
+        }
+    }
+}
+
+fn case_of(source: &Source, row: Row, columns: &Columns, problems: &mut Problems) -> Option<Case> {
+    let mut cells = Cells {
+        source,
+        row,
+        columns,
+        problems,
+    };
+    let has_id = cells.row.values.contains_key(columns.column("id"));
+    let id = cells.text("id");
+    if has_id && id.is_none() {
+        let span = cells.row.span.clone();
+        cells.problems.push(
+            Diagnostic::new("this case has no id")
+                .at(source.place(span))
+                .help("give every case an id, or none of them"),
+        );
+        return None;
+    }
+    let case = Case {
+        expected: cells.take("expected"),
+        tags: cells.tags(),
+        cluster: cells.text("cluster"),
+        weight: cells.weight(),
+        split: cells.text("split"),
+        critical: cells.critical(),
+        scorers: cells.take("scorers"),
+        golden: cells.take("golden"),
+        vars: cells.vars(),
+        id: String::new(),
+    };
+    let id = id.unwrap_or_else(|| Digest::of(&case.vars).short());
+    Some(Case { id, ..case })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, text: &str, columns: &Columns) -> Result<Dataset> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(
+            folder.path().join("regauge.yaml"),
+            "version: 1\nmodels: {}\n",
+        )
+        .unwrap();
+        std::fs::write(folder.path().join(name), text).unwrap();
+        let workspace = Workspace::load(folder.path(), &crate::workspace::Environment::default())?;
+        load(&workspace, name, columns, &Place::file("suites/s.yaml"))
+    }
+
+    #[test]
+    fn the_three_formats_give_the_same_cases() {
+        let jsonl = r#"{"id": "a", "q": "1, \"2\"", "expected": "x", "tags": ["de", "typo"], "weight": 2, "critical": true}"#;
+        let csv = "id,q,expected,tags,weight,critical\na,\"1, \"\"2\"\"\",x,de; typo,2,true\n";
+        let yaml = "- { id: a, q: '1, \"2\"', expected: x, tags: [de, typo], weight: 2, critical: true }\n";
+        let cases = read("a.jsonl", jsonl, &Columns::default()).unwrap().cases;
+        assert_eq!(
+            read("a.csv", csv, &Columns::default()).unwrap().cases,
+            cases
+        );
+        assert_eq!(
+            read("a.yaml", yaml, &Columns::default()).unwrap().cases,
+            cases
+        );
+        assert_eq!(cases[0].vars["q"], "1, \"2\"");
+        assert_eq!(cases[0].tags, ["de", "typo"]);
+    }
+
+    #[test]
+    fn a_row_without_an_id_is_named_by_its_content() {
+        let first = read("a.jsonl", "{\"q\": 1}\n{\"q\": 2}\n", &Columns::default())
+            .unwrap()
+            .cases;
+        let second = read("a.jsonl", "{\"q\": 2}\n", &Columns::default())
+            .unwrap()
+            .cases;
+        assert_eq!(first[1].id, second[0].id);
+        assert_ne!(first[0].id, first[1].id);
+    }
+
+    #[test]
+    fn columns_may_bear_other_names() {
+        let columns = Columns {
+            reserved: [
+                ("id".to_owned(), "row".to_owned()),
+                ("expected".to_owned(), "label".to_owned()),
+            ]
+            .into(),
+            vars: Some([("ticket".to_owned(), "text".to_owned())].into()),
+        };
+        let case = &read("a.csv", "row,text,label,note\n7,hi,other,x\n", &columns)
+            .unwrap()
+            .cases[0];
+        assert_eq!(
+            (case.id.as_str(), case.expected.as_ref().unwrap()),
+            ("7", &Value::from("other"))
+        );
+        assert_eq!(
+            serde_json::to_value(&case.vars).unwrap(),
+            serde_json::json!({"ticket": "hi"})
+        );
+    }
+
+    #[test]
+    fn a_line_end_inside_a_cell_and_a_byte_order_mark_are_read() {
+        let dataset = read(
+            "a.csv",
+            "\u{feff}id,q\r\n1,\"a\r\nb\"\r\n",
+            &Columns::default(),
+        )
+        .unwrap();
+        assert_eq!(dataset.cases[0].vars["q"], "a\r\nb");
+    }
+
+    #[test]
+    fn broken_rows_are_shown_where_they_stand() {
+        for (name, file, text) in [
+            ("ragged", "a.csv", "id,q\n1,a\n2,b,c\n3\n"),
+            ("header", "a.csv", "id,q,q\n1,a,b\n"),
+            (
+                "json",
+                "a.jsonl",
+                "{\"id\": \"a\"}\n{\"id\": \"b\",}\n[1]\n",
+            ),
+            ("twice", "a.jsonl", "{\"id\": \"a\"}\n\n{\"id\": \"a\"}\n"),
+            (
+                "cells",
+                "a.jsonl",
+                "{\"id\": \"a\", \"weight\": -1, \"tags\": 3, \"critical\": \"maybe\"}\n",
+            ),
+            ("empty", "a.jsonl", "\n"),
+            ("not_a_list", "a.yaml", "id: a\n"),
+        ] {
+            insta::assert_snapshot!(
+                name,
+                read(file, text, &Columns::default())
+                    .unwrap_err()
+                    .render(false)
+            );
+        }
+    }
+}
