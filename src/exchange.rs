@@ -212,19 +212,6 @@ pub struct Request {
 }
 
 impl Request {
-    /// The address of the exchange that answers this request for the `repeat`-th time (counted from 1).
-    pub fn digest(&self, repeat: u32) -> Digest {
-        #[derive(Serialize)]
-        struct Address<'a> {
-            request: &'a Request,
-            repeat: u32,
-        }
-        Digest::of(&Address {
-            request: self,
-            repeat,
-        })
-    }
-
     /// The seed to send for the `repeat`-th time.
     pub fn seed(&self, repeat: u32) -> Option<u64> {
         self.params
@@ -567,14 +554,61 @@ impl Reply {
     }
 }
 
+/// A request with its digest, which is made once and used for every repeat.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// What is asked.
+    pub request: Request,
+    /// Its digest.
+    pub digest: Digest,
+}
+
+impl Call {
+    /// Digests a request.
+    pub fn new(request: Request) -> Self {
+        let digest = Digest::of(&request);
+        Self { request, digest }
+    }
+
+    /// The address of the exchange that answers this request for the `repeat`-th time (counted from 1).
+    pub fn address(&self, repeat: u32) -> Digest {
+        address(self.digest, repeat)
+    }
+}
+
+/// The address of an exchange: the digest of the digest of its request and of the number of its repeat.
+pub fn address(request: Digest, repeat: u32) -> Digest {
+    #[derive(Serialize)]
+    struct Address {
+        repeat: u32,
+        request: Digest,
+    }
+    Digest::of(&Address { repeat, request })
+}
+
 /// One request with its reply.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exchange {
     /// What was asked.
-    pub request: Arc<Request>,
+    pub call: Arc<Call>,
     /// Which repeat of the request this is, counted from 1.
     pub repeat: u32,
     /// What came back.
+    pub answer: Answered,
+}
+
+impl Exchange {
+    /// Its address.
+    pub fn address(&self) -> Digest {
+        self.call.address(self.repeat)
+    }
+}
+
+/// A reply with what is known of how it came about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answered {
+    /// The reply.
     pub reply: Reply,
     /// Attempts that were made, the one that answered included.
     pub attempts: u32,
@@ -582,11 +616,4 @@ pub struct Exchange {
     pub latency_ms: f64,
     /// When the last attempt was sent: milliseconds since 1970, UTC.
     pub sent_at: i64,
-}
-
-impl Exchange {
-    /// Its address.
-    pub fn digest(&self) -> Digest {
-        self.request.digest(self.repeat)
-    }
 }

@@ -426,7 +426,9 @@ impl Cells<'_> {
         let weight = value
             .as_f64()
             .or_else(|| value.as_str()?.trim().parse().ok());
-        if let Some(weight) = weight.filter(|weight| weight.is_finite() && *weight > 0.0) { weight } else {
+        if let Some(weight) = weight.filter(|weight| weight.is_finite() && *weight > 0.0) {
+            weight
+        } else {
             self.refuse("weight", &value, "a number above 0");
             1.0
         }

@@ -1,6 +1,7 @@
 //! Suites: which prompts meet which cases on which models, how the answers are graded, and what is allowed.
 
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Node};
 use crate::error::{Diagnostic, Place, Problems, Result};
@@ -144,8 +145,8 @@ pub struct Suite {
     pub trials: u32,
     /// Sampling parameters that go over those of models and prompts.
     pub params: Params,
-    /// Its scorers, as written; index into [`Suite::document`].
-    pub gates: Vec<GateRule>,
+    /// What is allowed, metric by metric, with the places of the metrics' names.
+    pub gates: Vec<(GateRule, Place)>,
     /// What holds for all gates.
     pub policy: Policy,
     /// A run file to compare with, and where it is named.
@@ -155,24 +156,28 @@ pub struct Suite {
 }
 
 /// What is allowed of one metric.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GateRule {
     /// The metric.
     pub metric: String,
     /// An absolute floor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_least: Option<f64>,
     /// An absolute ceiling.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<f64>,
     /// The largest accepted drop against the baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<f64>,
     /// Shown, but never fails the run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub informational: bool,
-    /// Where the metric is named.
-    pub place: Place,
 }
 
 /// What holds for all gates of a suite.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Policy {
     /// The error rate over the whole suite.
     pub alpha: f64,
@@ -183,7 +188,8 @@ pub struct Policy {
 }
 
 /// What an open verdict does to the exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OnInconclusive {
     /// Nothing.
     Pass,
@@ -355,10 +361,10 @@ fn read_share(node: &Node) -> Option<f64> {
     node.number().or_else(|| parse_share(node.text()?))
 }
 
-fn read_gate(document: &Document, node: &Node) -> GateRule {
+fn read_gate(document: &Document, node: &Node) -> (GateRule, Place) {
     let number = |name: &str| node.get(name).and_then(Node::number);
     let metric = node.get("metric");
-    GateRule {
+    let rule = GateRule {
         metric: metric.and_then(Node::text).unwrap_or_default().to_owned(),
         at_least: number("at_least"),
         at_most: number("at_most"),
@@ -367,8 +373,8 @@ fn read_gate(document: &Document, node: &Node) -> GateRule {
             .get("informational")
             .and_then(Node::bool)
             .unwrap_or(false),
-        place: document.place(metric.unwrap_or(node)),
-    }
+    };
+    (rule, document.place(metric.unwrap_or(node)))
 }
 
 fn read_policy(node: Option<&Node>) -> Policy {

@@ -43,6 +43,12 @@ impl Cost {
         self.0 as f64 / Self::PER_DOLLAR
     }
 
+    /// This amount less another, at least nothing.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
     /// This amount `count` times, at most the largest amount there is.
     #[must_use]
     pub fn times(self, count: u64) -> Self {

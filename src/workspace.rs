@@ -492,7 +492,9 @@ fn read_file(root: &Path, path: &str) -> Result<Source> {
         )),
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..valid].split(|byte| *byte == b'\n').count();
+            let line = error.as_bytes()[..valid]
+                .split(|byte| *byte == b'\n')
+                .count();
             Err(
                 Diagnostic::new(format!("`{path}` is not UTF-8 from line {line} on"))
                     .at(Place::file(path))

@@ -1,0 +1,244 @@
+//! One attempt at one call: over HTTP, within its time, with a bounded body.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Certificate, Client, redirect};
+use tokio::time::Instant;
+
+use crate::error::{Diagnostic, Error, Place, Result};
+use crate::exchange::{Call, Failure, FailureKind, Reply, WireFormat};
+use crate::provider::price::Price;
+use crate::provider::{self, HttpReply};
+use crate::secret::{Redactor, Secret};
+use crate::units::show_duration;
+use crate::workspace::Model;
+
+/// Bytes of an unpacked body that are read; a longer one is no answer.
+const LONGEST_BODY: usize = 32 * 1024 * 1024;
+/// How long an idle connection is kept.
+const IDLE: Duration = Duration::from_secs(90);
+
+/// A model that can be called.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// The alias in `regauge.yaml`.
+    pub alias: String,
+    /// Calls under way at once.
+    pub concurrency: usize,
+    /// Calls in any minute.
+    pub requests_per_minute: Option<u64>,
+    /// Tokens in any minute.
+    pub tokens_per_minute: Option<u64>,
+    /// Further attempts after a failed one.
+    pub retries: u32,
+    /// What tokens cost, where that is known.
+    pub price: Option<Price>,
+    format: WireFormat,
+    base_url: String,
+    timeout: Duration,
+    client: Client,
+    redactor: Redactor,
+}
+
+/// What came of an attempt.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The reply.
+    pub reply: Reply,
+    /// How long the endpoint asked us to wait before the next attempt.
+    pub wait: Option<Duration>,
+    /// From the sending to the end of the reply.
+    pub latency: Duration,
+    /// When it was sent: milliseconds since 1970, UTC.
+    pub sent_at: i64,
+}
+
+impl Endpoint {
+    /// Prepares the endpoint behind an alias; an unset key or a broken address is an error.
+    pub fn new(alias: &str, model: &Model, price: Option<Price>, ca_file: Option<&Path>, redactor: Redactor) -> Result<Self> {
+        let base_url = model.base_url.get()?.to_owned();
+        check_url(&base_url, model)?;
+        let headers = headers_of(model)?;
+        let mut builder = Client::builder()
+            .default_headers(headers)
+            .user_agent(concat!("regauge/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(model.connect_timeout)
+            .pool_max_idle_per_host(model.concurrency)
+            .pool_idle_timeout(IDLE)
+            .tcp_nodelay(true)
+            // A key must not follow a redirect to another host, and a POST must not become a GET.
+            .redirect(redirect::Policy::none())
+            // Every attempt is ours: counted, charged, recorded.
+            .retry(reqwest::retry::never());
+        if let Some(file) = ca_file {
+            builder = builder.tls_certs_merge(certificates(file)?);
+        }
+        let client = builder.build().map_err(|error| {
+            Error::from(Diagnostic::new(format!("cannot prepare calls to `{alias}`")).at(model.place.clone()).because(&error))
+        })?;
+        Ok(Self {
+            alias: alias.to_owned(),
+            concurrency: model.concurrency,
+            requests_per_minute: model.requests_per_minute,
+            tokens_per_minute: model.tokens_per_minute,
+            retries: model.retries,
+            price,
+            format: model.provider,
+            base_url,
+            timeout: model.timeout,
+            client,
+            redactor,
+        })
+    }
+
+    /// Sends a call once and waits for all of its reply, at most the time limit of the model.
+    pub async fn attempt(&self, call: &Call, repeat: u32) -> Attempt {
+        let http = provider::encode(&call.request, repeat);
+        let mut request = self.client.post(http.url(&self.base_url));
+        for (name, value) in &http.headers {
+            request = request.header(*name, value);
+        }
+        let request = request.body(http.body);
+        let sent_at = now_ms();
+        let started = Instant::now();
+        let received = match tokio::time::timeout(self.timeout, receive(request)).await {
+            Ok(received) => received,
+            Err(_) => Err(failure(FailureKind::Timeout, format!("no answer within {}", show_duration(self.timeout)))),
+        };
+        let latency = started.elapsed();
+        let (reply, wait) = match received.and_then(|received| self.read(&received)) {
+            Ok(reply) => (reply, None),
+            Err(Refused { failure, wait }) => (Reply::Failure(self.scrub_failure(failure)), wait),
+        };
+        Attempt { reply, wait, latency, sent_at }
+    }
+
+    /// Takes our secrets out of the body before anything else looks at it, then reads it.
+    fn read(&self, received: &Received) -> std::result::Result<Reply, Refused> {
+        let scrubbed;
+        let mut body = received.body.as_slice();
+        if !self.redactor.is_empty()
+            && let Ok(text) = str::from_utf8(&received.body)
+        {
+            scrubbed = self.redactor.scrub(text);
+            body = scrubbed.as_bytes();
+        }
+        let header = |name: &str| received.headers.get(name).and_then(|value| value.to_str().ok());
+        let reply = HttpReply { status: received.status, header: &header, body, received_at: now_ms() };
+        match provider::decode(self.format, &reply) {
+            Ok(response) => Ok(Reply::Response(Box::new(response))),
+            Err(refusal) => Err(Refused { failure: refusal.failure, wait: refusal.wait }),
+        }
+    }
+
+    fn scrub_failure(&self, failure: Failure) -> Failure {
+        Failure { message: self.redactor.scrub(&failure.message).into_owned(), ..failure }
+    }
+}
+
+struct Received {
+    status: u16,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+struct Refused {
+    failure: Failure,
+    wait: Option<Duration>,
+}
+
+async fn receive(request: reqwest::RequestBuilder) -> std::result::Result<Received, Refused> {
+    let mut response = request.send().await.map_err(|error| broken(&error))?;
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {
+        if body.len() + chunk.len() > LONGEST_BODY {
+            return Err(failure(FailureKind::Unparseable, format!("the body is longer than {LONGEST_BODY} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Received { status, headers, body })
+}
+
+/// A connection that did not come about, or that broke.
+fn broken(error: &reqwest::Error) -> Refused {
+    if error.is_timeout() {
+        return failure(FailureKind::Timeout, "no connection within the time limit".to_owned());
+    }
+    // The innermost cause says it in words that a person knows: "connection refused", "unexpected end of file".
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    let what = if error.is_connect() {
+        "cannot connect"
+    } else if error.is_body() || error.is_decode() {
+        "the reply was cut"
+    } else {
+        "the connection broke"
+    };
+    failure(FailureKind::Transport, format!("{what}: {cause}"))
+}
+
+fn failure(kind: FailureKind, message: String) -> Refused {
+    Refused { failure: Failure { kind, status: None, message, retryable: true }, wait: None }
+}
+
+fn check_url(base_url: &str, model: &Model) -> Result<()> {
+    let sound = reqwest::Url::parse(base_url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if sound {
+        return Ok(());
+    }
+    Err(Diagnostic::new("`base_url` is no address of an endpoint")
+        .at(model.place.clone())
+        .help("write it with its scheme, such as https://api.example.com/v1")
+        .into())
+}
+
+fn headers_of(model: &Model) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    let mut insert = |name: &str, value: &str, secret: bool| {
+        let bad = || {
+            Error::from(
+                Diagnostic::new(format!("the header `{name}` cannot be sent"))
+                    .at(model.place.clone())
+                    .help("names are letters, digits and `-`; values hold no line ends"),
+            )
+        };
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| bad())?;
+        value.set_sensitive(secret);
+        headers.insert(name, value);
+        Ok::<(), Error>(())
+    };
+    if let Some(key) = &model.api_key {
+        let (name, value) = provider::auth(model.provider, &Secret::new(key.get()?.to_owned()));
+        insert(name, &value, true)?;
+    }
+    for (name, value) in &model.headers {
+        insert(name, value.get()?, true)?;
+    }
+    Ok(headers)
+}
+
+fn certificates(file: &Path) -> Result<Vec<Certificate>> {
+    let bad = |cause: &dyn std::error::Error| {
+        Error::from(
+            Diagnostic::new("cannot read the certificate authorities")
+                .at(Place::file(file.display().to_string()))
+                .because(cause)
+                .help("`ca_file` is a PEM file"),
+        )
+    };
+    let pem = std::fs::read(file).map_err(|error| bad(&error))?;
+    Certificate::from_pem_bundle(&pem).map_err(|error| bad(&error))
+}
+
+/// Milliseconds since 1970, UTC.
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,265 @@
+//! A run: one execution of a suite, as it is kept.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::exchange::{Answered, Outcome, WireFormat};
+use crate::golden::Case;
+use crate::scorer::{Score, Unit};
+use crate::suite::{GateRule, Policy};
+use crate::units::Cost;
+
+/// Everything that is kept of one execution of a suite.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// What was run, when, with what.
+    pub header: Header,
+    /// The cases, in the order of the dataset.
+    pub cases: Vec<Case>,
+    /// The trials, by subject, then case, then repeat.
+    pub trials: Vec<TrialRecord>,
+}
+
+/// What was run, when, with what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// The id: a UUID that sorts by time.
+    pub id: String,
+    /// The invocation of the program that this run belongs to; all suites of one invocation share it.
+    pub invocation: String,
+    /// The name of the suite.
+    pub suite: String,
+    /// The file of the suite.
+    pub file: String,
+    /// When it began: milliseconds since 1970, UTC.
+    pub started_at: i64,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<i64>,
+    /// How far it came.
+    pub status: Status,
+    /// Why it is not complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The run whose exchanges this one graded again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rescored_from: Option<String>,
+    /// Calls for each case of each subject.
+    pub trials: u32,
+    /// What was selected of the suite; a resumed run selects the same.
+    pub selection: Selection,
+    /// The subjects.
+    pub subjects: Vec<SubjectRecord>,
+    /// The metrics that scorers give.
+    pub metrics: Vec<MetricRecord>,
+    /// What is allowed, metric by metric.
+    pub gates: Vec<GateRule>,
+    /// What holds for all gates.
+    pub policy: Policy,
+    /// The digest of the dataset.
+    pub dataset: Digest,
+    /// The state of the source tree, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git: Option<Git>,
+    /// The version of Regauge.
+    pub regauge: String,
+}
+
+/// What was selected of a suite.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Selection {
+    /// Prompts by name; empty: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub prompts: Vec<String>,
+    /// Models by alias; empty: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<String>,
+    /// Cases whose id contains one of these; empty: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<String>,
+    /// Cases with one of these tags; empty: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The part of all cases: the `.0`-th of `.1`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard: Option<(u32, u32)>,
+    /// Calls for each case of each subject, over the suite's number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trials: Option<u32>,
+}
+
+/// How far a run came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Under way, or killed; it can be resumed.
+    Running,
+    /// Every trial has its outcome.
+    Complete,
+    /// It was interrupted and can be resumed.
+    Interrupted,
+    /// Budget or time was spent, or an endpoint was down; it can be resumed.
+    Incomplete,
+}
+
+impl Status {
+    /// Its name in files and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Complete => "complete",
+            Self::Interrupted => "interrupted",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+/// One prompt on one model: the thing that can regress.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubjectRecord {
+    /// The name of the prompt.
+    pub prompt: String,
+    /// The number of its version.
+    pub version: u32,
+    /// The alias of the model.
+    pub alias: String,
+    /// The wire format.
+    pub provider: WireFormat,
+    /// The model id that the endpoint was asked for.
+    pub model: String,
+    /// The models that the endpoint said had served, sorted.
+    #[serde(default)]
+    pub served: Vec<String>,
+    /// The digest of the prompt version.
+    pub prompt_digest: Digest,
+    /// The digest of the sampling parameters.
+    pub params_digest: Digest,
+    /// The template text of the prompt version, for a reader who compares two.
+    pub template: String,
+}
+
+impl SubjectRecord {
+    /// Its name, which stays the same when prompt versions and models behind aliases move: `triage · small`.
+    pub fn name(&self) -> String {
+        format!("{} · {}", self.prompt, self.alias)
+    }
+}
+
+/// A metric that a scorer gives.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricRecord {
+    /// Its name.
+    pub name: String,
+    /// What its values are.
+    pub unit: Unit,
+    /// Whether every score is 0 or 1.
+    pub binary: bool,
+    /// Whether less is better.
+    pub lower_is_better: bool,
+    /// Whether it is shown only.
+    pub informational: bool,
+    /// Its share in the weighted score of a trial.
+    pub weight: f64,
+    /// The digest of the scorer with its options.
+    pub fingerprint: Digest,
+}
+
+/// The state of the source tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Git {
+    /// The commit.
+    pub commit: String,
+    /// Whether files differ from it.
+    pub dirty: bool,
+}
+
+/// One call for one case of one subject, and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrialRecord {
+    /// Index into [`Header::subjects`].
+    pub subject: usize,
+    /// Index into [`Run::cases`].
+    pub case: usize,
+    /// Which repeat, counted from 1.
+    pub repeat: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Where its answer came from.
+    pub origin: Origin,
+    /// What it cost, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
+    /// Its grades, by metric.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grades: Vec<Grade>,
+    /// Why it has no answer, where no call was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The address of its exchange.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Digest>,
+    /// Its answer; kept with the exchange, not here.
+    #[serde(skip)]
+    pub answer: Option<Answered>,
+}
+
+/// Where the answer of a trial came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// A call that this run made.
+    Live,
+    /// An exchange of that earlier run.
+    Reused(String),
+    /// A recording.
+    Replayed,
+    /// Nowhere: no call was made.
+    Nowhere,
+}
+
+/// What a scorer said of a trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grade {
+    /// Index into [`Header::metrics`].
+    pub metric: usize,
+    /// The score, or why there is none.
+    pub result: Graded,
+}
+
+/// A score, or why there is none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Graded {
+    /// A score.
+    Score(Score),
+    /// The scorer could not say; the trial is missing from the metric and stays in its denominator.
+    Error(String),
+}
+
+impl TrialRecord {
+    /// The text of the answer; empty where there is none.
+    pub fn output(&self) -> &str {
+        self.answer
+            .as_ref()
+            .and_then(|answer| answer.reply.response())
+            .map_or("", |response| &response.text)
+    }
+
+    /// The score of a metric, where there is one.
+    pub fn score(&self, metric: usize) -> Option<&Score> {
+        self.grades
+            .iter()
+            .find(|grade| grade.metric == metric)
+            .and_then(|grade| match &grade.result {
+                Graded::Score(score) => Some(score),
+                Graded::Error(_) => None,
+            })
+    }
+}

@@ -1,0 +1,543 @@
+//! The history in an SQLite file, which several processes may use at once.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{QueryBuilder, Row as _, Sqlite, Transaction};
+
+use super::run::{Header, Run, Status, TrialRecord};
+use crate::digest::Digest;
+use crate::error::{Diagnostic, Error, Place, Result};
+use crate::exchange::{Answered, Exchange, Reply};
+use crate::golden::Case;
+use crate::workspace::Workspace;
+
+/// Rows that one statement writes; SQLite allows 32,766 values.
+const BATCH: usize = 500;
+/// How long to wait for another process that writes.
+const BUSY: Duration = Duration::from_mins(1);
+
+/// The changes of the schema, in order; never edited, only added to.
+const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "first", include_str!("migrations/0001_first.sql"))];
+
+/// An open history.
+#[derive(Debug, Clone)]
+pub struct History {
+    pool: SqlitePool,
+}
+
+/// Which run a suite is compared with unless another is named, and who said so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Baseline {
+    /// The run.
+    pub run: String,
+    /// Who set it.
+    pub who: String,
+    /// Why.
+    pub why: String,
+    /// When: milliseconds since 1970, UTC.
+    pub set_at: i64,
+}
+
+impl History {
+    /// Opens the history that a workspace names, and makes or migrates it first where that is needed.
+    pub async fn open(workspace: &Workspace) -> Result<Self> {
+        let Some(path) = workspace.history.strip_prefix("sqlite:") else {
+            return Err(
+                Diagnostic::new(format!("cannot keep history in `{}`", workspace.history))
+                    .at(workspace.place_of("history"))
+                    .help("write `sqlite:PATH`, as in sqlite:.regauge/history.db")
+                    .into(),
+            );
+        };
+        Self::open_file(&workspace.path(path)).await
+    }
+
+    /// Opens the history in a file.
+    pub async fn open_file(path: &Path) -> Result<Self> {
+        let cannot = |cause: &dyn std::error::Error| {
+            Error::from(
+                Diagnostic::new("cannot open the history")
+                    .at(Place::file(path.display().to_string()))
+                    .because(cause)
+                    .help("see that the folder can be written to, or name another file with `history:`"),
+            )
+        };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| cannot(&error))?;
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(BUSY);
+        // SQLite knows no locks for migrations; two processes that start at once would both make the tables.
+        let lock = File::create(lock_path(path)).map_err(|error| cannot(&error))?;
+        lock.lock().map_err(|error| cannot(&error))?;
+        let pool = SqlitePoolOptions::new()
+            .max_connections(4)
+            .connect_with(options)
+            .await
+            .map_err(|error| cannot(&error))?;
+        migrator()
+            .run(&pool)
+            .await
+            .map_err(|error| cannot(&error))?;
+        drop(lock);
+        Ok(Self { pool })
+    }
+
+    /// Notes runs that are about to begin, or how far runs came.
+    pub async fn note(&self, headers: &[&Header]) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        for header in headers {
+            note(&mut transaction, header).await?;
+        }
+        transaction.commit().await.map_err(|error| failed(&error))
+    }
+
+    /// Keeps exchanges of a run; when this returns, they are safe.
+    pub async fn keep(&self, run: &str, exchanges: &[Exchange]) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        for batch in exchanges.chunks(BATCH) {
+            keep_requests(&mut transaction, batch).await?;
+            keep_exchanges(&mut transaction, run, batch).await?;
+        }
+        transaction.commit().await.map_err(|error| failed(&error))
+    }
+
+    /// Keeps the cases and trials of a run together with its header.
+    pub async fn finish(&self, run: &Run) -> Result<()> {
+        let id = run.header.id.as_str();
+        let mut transaction = self.begin().await?;
+        for table in [
+            "DELETE FROM run_cases WHERE run = $1",
+            "DELETE FROM trials WHERE run = $1",
+        ] {
+            sqlx::query(table)
+                .bind(id)
+                .execute(&mut *transaction)
+                .await
+                .map_err(|error| failed(&error))?;
+        }
+        for (start, cases) in run.cases.chunks(BATCH).enumerate() {
+            keep_cases(&mut transaction, id, start * BATCH, cases).await?;
+        }
+        for (start, trials) in run.trials.chunks(BATCH).enumerate() {
+            keep_trials(&mut transaction, id, start * BATCH, trials).await?;
+        }
+        note(&mut transaction, &run.header).await?;
+        transaction.commit().await.map_err(|error| failed(&error))
+    }
+
+    /// The answers that a run has so far, by address; failures are left out, since they are worth another call.
+    pub async fn answers_of(&self, run: &str) -> Result<HashMap<Digest, Answered>> {
+        let rows = sqlx::query("SELECT address, answer FROM exchanges WHERE run = $1 AND ok = 1")
+            .bind(run)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| failed(&error))?;
+        rows.iter()
+            .map(|row| {
+                Ok((
+                    digest_of(row.get("address"))?,
+                    from_json(row.get("answer"))?,
+                ))
+            })
+            .collect()
+    }
+
+    /// The newest answers of any run at these addresses, each with its run.
+    pub async fn newest(
+        &self,
+        addresses: &[Digest],
+    ) -> Result<HashMap<Digest, (String, Answered)>> {
+        let mut found = HashMap::new();
+        for batch in addresses.chunks(BATCH) {
+            let mut query = QueryBuilder::<Sqlite>::new(
+                "SELECT address, run, answer FROM exchanges WHERE ok = 1 AND address IN (",
+            );
+            let mut list = query.separated(", ");
+            for address in batch {
+                list.push_bind(address.to_string());
+            }
+            query.push(") ORDER BY sent_at, run");
+            let rows = query
+                .build()
+                .fetch_all(&self.pool)
+                .await
+                .map_err(|error| failed(&error))?;
+            for row in &rows {
+                let answer: Answered = from_json(row.get("answer"))?;
+                found.insert(digest_of(row.get("address"))?, (row.get("run"), answer));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Headers of runs, newest first, of one suite or of all.
+    pub async fn headers(&self, suite: Option<&str>, limit: u32) -> Result<Vec<Header>> {
+        let rows = sqlx::query(
+            "SELECT header FROM runs WHERE $1 IS NULL OR suite = $1 ORDER BY started_at DESC, id DESC LIMIT $2",
+        )
+        .bind(suite)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| failed(&error))?;
+        rows.iter()
+            .map(|row| from_json(row.get("header")))
+            .collect()
+    }
+
+    /// Headers of the unfinished runs of the newest invocation that has any, or of the run that is named, in the
+    /// order in which they were planned.
+    pub async fn unfinished(&self, named: Option<&str>) -> Result<Vec<Header>> {
+        let recent = self.headers(None, 1000).await?;
+        let open = |header: &&Header| header.status != Status::Complete;
+        let mut headers: Vec<Header> = match named {
+            Some(name) => {
+                let id = self.resolve(name).await?;
+                recent
+                    .iter()
+                    .filter(|header| header.id == id)
+                    .filter(open)
+                    .cloned()
+                    .collect()
+            }
+            None => {
+                let newest = recent
+                    .iter()
+                    .find(open)
+                    .map(|header| header.invocation.clone());
+                recent
+                    .iter()
+                    .filter(|header| Some(&header.invocation) == newest.as_ref())
+                    .filter(open)
+                    .cloned()
+                    .collect()
+            }
+        };
+        headers.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(headers)
+    }
+
+    /// The id of the run that a person named: in full, by its first or last characters, or as `latest`.
+    pub async fn resolve(&self, name: &str) -> Result<String> {
+        let rows = sqlx::query("SELECT id FROM runs ORDER BY started_at DESC, id DESC")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| failed(&error))?;
+        let ids: Vec<String> = rows.iter().map(|row| row.get("id")).collect();
+        if name == "latest"
+            && let Some(id) = ids.first()
+        {
+            return Ok(id.clone());
+        }
+        let fits: Vec<&String> = ids
+            .iter()
+            .filter(|id| !name.is_empty() && (id.starts_with(name) || id.ends_with(name)))
+            .collect();
+        match fits.as_slice() {
+            [id] => Ok((*id).clone()),
+            [] => Err(Diagnostic::new(format!("unknown run `{name}`"))
+                .help("list runs with `regauge history`")
+                .into()),
+            _ => Err(
+                Diagnostic::new(format!("`{name}` fits {} runs", fits.len()))
+                    .help("give more of the id")
+                    .into(),
+            ),
+        }
+    }
+
+    /// A finished run with its cases, trials and answers.
+    pub async fn load(&self, id: &str) -> Result<Run> {
+        let row = sqlx::query("SELECT header FROM runs WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|error| failed(&error))?;
+        let Some(row) = row else {
+            return Err(Diagnostic::new(format!("unknown run `{id}`"))
+                .help("list runs with `regauge history`")
+                .into());
+        };
+        let header: Header = from_json(row.get("header"))?;
+        let cases = self.cases_of(id).await?;
+        let trials = self.trials_of(id).await?;
+        Ok(Run {
+            header,
+            cases,
+            trials,
+        })
+    }
+
+    async fn cases_of(&self, id: &str) -> Result<Vec<Case>> {
+        let rows = sqlx::query(
+            "SELECT c.body AS body FROM run_cases r JOIN cases c ON c.digest = r.digest WHERE r.run = $1 ORDER BY r.position",
+        )
+        .bind(id)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| failed(&error))?;
+        rows.iter().map(|row| from_json(row.get("body"))).collect()
+    }
+
+    async fn trials_of(&self, id: &str) -> Result<Vec<TrialRecord>> {
+        let rows = sqlx::query(
+            "SELECT t.body AS body, e.answer AS answer FROM trials t \
+             LEFT JOIN exchanges e ON e.run = t.source AND e.address = t.address \
+             WHERE t.run = $1 ORDER BY t.position",
+        )
+        .bind(id)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| failed(&error))?;
+        rows.iter()
+            .map(|row| {
+                let trial: TrialRecord = from_json(row.get("body"))?;
+                let answer: Option<&str> = row.get("answer");
+                Ok(TrialRecord {
+                    answer: answer.map(from_json).transpose()?,
+                    ..trial
+                })
+            })
+            .collect()
+    }
+
+    /// Makes a run the baseline of its suite.
+    pub async fn set_baseline(&self, suite: &str, baseline: &Baseline) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO baselines (suite, set_at, run, who, why) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (suite, set_at) DO UPDATE SET run = excluded.run, who = excluded.who, why = excluded.why",
+        )
+        .bind(suite)
+        .bind(baseline.set_at)
+        .bind(&baseline.run)
+        .bind(&baseline.who)
+        .bind(&baseline.why)
+        .execute(&self.pool)
+        .await
+        .map_err(|error| failed(&error))?;
+        Ok(())
+    }
+
+    /// The baselines of a suite over time, newest first.
+    pub async fn baselines(&self, suite: &str) -> Result<Vec<Baseline>> {
+        let rows = sqlx::query(
+            "SELECT run, who, why, set_at FROM baselines WHERE suite = $1 ORDER BY set_at DESC",
+        )
+        .bind(suite)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| failed(&error))?;
+        let baseline = |row: &sqlx::sqlite::SqliteRow| Baseline {
+            run: row.get("run"),
+            who: row.get("who"),
+            why: row.get("why"),
+            set_at: row.get("set_at"),
+        };
+        Ok(rows.iter().map(baseline).collect())
+    }
+
+    /// A transaction that has the right to write from its start, so that it never has to give up half-way.
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
+        self.pool
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(|error| failed(&error))
+    }
+}
+
+fn lock_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
+}
+
+fn migrator() -> Migrator {
+    let migrations = MIGRATIONS.iter().map(|(version, name, sql)| {
+        Migration::new(
+            *version,
+            Cow::Borrowed(name),
+            MigrationType::Simple,
+            sqlx::SqlStr::from_static(sql),
+            false,
+        )
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
+async fn note(transaction: &mut Transaction<'static, Sqlite>, header: &Header) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO runs (id, invocation, suite, started_at, status, header) VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT (id) DO UPDATE SET status = excluded.status, header = excluded.header",
+    )
+    .bind(&header.id)
+    .bind(&header.invocation)
+    .bind(&header.suite)
+    .bind(header.started_at)
+    .bind(header.status.name())
+    .bind(to_json(header))
+    .execute(&mut **transaction)
+    .await
+    .map_err(|error| failed(&error))?;
+    Ok(())
+}
+
+async fn keep_requests(
+    transaction: &mut Transaction<'static, Sqlite>,
+    batch: &[Exchange],
+) -> Result<()> {
+    let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO requests (digest, body) ");
+    query.push_values(batch, |mut row, exchange| {
+        row.push_bind(exchange.call.digest.to_string())
+            .push_bind(to_json(&exchange.call.request));
+    });
+    query.push(" ON CONFLICT (digest) DO NOTHING");
+    query
+        .build()
+        .execute(&mut **transaction)
+        .await
+        .map_err(|error| failed(&error))?;
+    Ok(())
+}
+
+async fn keep_exchanges(
+    transaction: &mut Transaction<'static, Sqlite>,
+    run: &str,
+    batch: &[Exchange],
+) -> Result<()> {
+    let mut query = QueryBuilder::<Sqlite>::new(
+        "INSERT INTO exchanges (run, address, request, repeat, ok, sent_at, answer) ",
+    );
+    query.push_values(batch, |mut row, exchange| {
+        row.push_bind(run.to_owned())
+            .push_bind(exchange.address().to_string())
+            .push_bind(exchange.call.digest.to_string())
+            .push_bind(i64::from(exchange.repeat))
+            .push_bind(i64::from(matches!(
+                exchange.answer.reply,
+                Reply::Response(_)
+            )))
+            .push_bind(exchange.answer.sent_at)
+            .push_bind(to_json(&exchange.answer));
+    });
+    query.push(
+        " ON CONFLICT (run, address) DO UPDATE SET ok = excluded.ok, sent_at = excluded.sent_at, answer = excluded.answer",
+    );
+    query
+        .build()
+        .execute(&mut **transaction)
+        .await
+        .map_err(|error| failed(&error))?;
+    Ok(())
+}
+
+async fn keep_cases(
+    transaction: &mut Transaction<'static, Sqlite>,
+    run: &str,
+    start: usize,
+    cases: &[Case],
+) -> Result<()> {
+    let bodies: Vec<(String, String)> = cases
+        .iter()
+        .map(|case| {
+            let body = to_json(case);
+            (Digest::of_bytes(body.as_bytes()).to_string(), body)
+        })
+        .collect();
+    let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO cases (digest, body) ");
+    query.push_values(&bodies, |mut row, (digest, body)| {
+        row.push_bind(digest.clone()).push_bind(body.clone());
+    });
+    query.push(" ON CONFLICT (digest) DO NOTHING");
+    query
+        .build()
+        .execute(&mut **transaction)
+        .await
+        .map_err(|error| failed(&error))?;
+
+    let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO run_cases (run, position, digest) ");
+    query.push_values(bodies.iter().enumerate(), |mut row, (i, (digest, _))| {
+        row.push_bind(run.to_owned())
+            .push_bind(position(start + i))
+            .push_bind(digest.clone());
+    });
+    query
+        .build()
+        .execute(&mut **transaction)
+        .await
+        .map_err(|error| failed(&error))?;
+    Ok(())
+}
+
+async fn keep_trials(
+    transaction: &mut Transaction<'static, Sqlite>,
+    run: &str,
+    start: usize,
+    trials: &[TrialRecord],
+) -> Result<()> {
+    let mut query =
+        QueryBuilder::<Sqlite>::new("INSERT INTO trials (run, position, source, address, body) ");
+    query.push_values(trials.iter().enumerate(), |mut row, (i, trial)| {
+        let source = match &trial.origin {
+            super::run::Origin::Reused(earlier) => earlier.clone(),
+            _ => run.to_owned(),
+        };
+        row.push_bind(run.to_owned())
+            .push_bind(position(start + i))
+            .push_bind(source)
+            .push_bind(trial.address.map(|address| address.to_string()))
+            .push_bind(to_json(trial));
+    });
+    query
+        .build()
+        .execute(&mut **transaction)
+        .await
+        .map_err(|error| failed(&error))?;
+    Ok(())
+}
+
+fn position(index: usize) -> i64 {
+    i64::try_from(index).unwrap_or(i64::MAX)
+}
+
+fn digest_of(text: &str) -> Result<Digest> {
+    text.parse().map_err(|_| damaged())
+}
+
+fn from_json<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| {
+        Diagnostic::new("a record of the history cannot be read")
+            .because(&error)
+            .help("it was written by another version of regauge, or the file is damaged")
+            .into()
+    })
+}
+
+fn damaged() -> Error {
+    Diagnostic::new("the history is damaged")
+        .help("restore the file from a copy")
+        .into()
+}
+
+fn to_json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("our records serialise to JSON")
+}
+
+fn failed(error: &sqlx::Error) -> Error {
+    Diagnostic::new("the history cannot be read or written")
+        .because(error)
+        .help("see that the disk has room and that the file can be written to")
+        .into()
+}
