@@ -127,7 +127,9 @@ pub async fn run(work: Work, keeper: Keeper, mut on_event: impl FnMut(Event)) ->
     }
     let mut result = Ok(());
     while let Some(fed) = feeders.join_next().await {
-        let fed = fed.unwrap_or_else(|panic| Err(Error::new(format!("a task of the engine failed: {panic}"))));
+        let fed = fed.unwrap_or_else(|panic| {
+            Err(Error::new(format!("a task of the engine failed: {panic}")))
+        });
         result = result.and(fed);
     }
     result
@@ -165,11 +167,17 @@ struct End {
 
 impl End {
     fn skipped(reason: impl Into<Arc<str>>) -> Self {
-        Self { outcome: Outcome::Skipped, reason: reason.into() }
+        Self {
+            outcome: Outcome::Skipped,
+            reason: reason.into(),
+        }
     }
 
     fn interrupted() -> Self {
-        Self { outcome: Outcome::Cancelled, reason: "the run was interrupted".into() }
+        Self {
+            outcome: Outcome::Cancelled,
+            reason: "the run was interrupted".into(),
+        }
     }
 }
 
@@ -179,7 +187,9 @@ impl Lane {
             alias: endpoint.alias.as_str().into(),
             limit: MinuteLimit::new(endpoint.requests_per_minute, endpoint.tokens_per_minute),
             slots: Arc::new(Semaphore::new(endpoint.concurrency)),
-            open: Arc::new(Semaphore::new(endpoint.concurrency.saturating_mul(WAITING_PER_SLOT))),
+            open: Arc::new(Semaphore::new(
+                endpoint.concurrency.saturating_mul(WAITING_PER_SLOT),
+            )),
             unanswered: AtomicU32::new(0),
             down: Mutex::new(None),
             endpoint,
@@ -208,7 +218,10 @@ impl Lane {
     }
 
     fn down(&self) -> Option<Arc<str>> {
-        self.down.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.down
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn cost(&self, answer: &Answered) -> Option<Cost> {
@@ -223,7 +236,11 @@ impl Lane {
             output: Some(call.request.params.max_tokens.unwrap_or(0)),
             ..Default::default()
         };
-        self.endpoint.price.as_ref().and_then(|price| price.cost(&usage)).unwrap_or_default()
+        self.endpoint
+            .price
+            .as_ref()
+            .and_then(|price| price.cost(&usage))
+            .unwrap_or_default()
     }
 }
 
@@ -233,7 +250,10 @@ impl Shared {
         if self.stop.is_cancelled() {
             return Some(End::interrupted());
         }
-        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        if self
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
+        {
             return Some(End::skipped("the time of the run was spent"));
         }
         lane.down().map(End::skipped)
@@ -271,7 +291,10 @@ impl Shared {
     }
 
     /// The same, but a first request to stop ends the waiting too.
-    async fn unless_stopped<T>(&self, wanted: impl Future<Output = T>) -> std::result::Result<T, End> {
+    async fn unless_stopped<T>(
+        &self,
+        wanted: impl Future<Output = T>,
+    ) -> std::result::Result<T, End> {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(End::interrupted()),
@@ -285,7 +308,9 @@ async fn feed(shared: Arc<Shared>, lane: Arc<Lane>, jobs: Vec<Job>) -> Result<()
     let mut calls = JoinSet::new();
     let mut result = Ok(());
     for job in jobs {
-        let open = shared.unless_stopped(lane.open.clone().acquire_owned()).await;
+        let open = shared
+            .unless_stopped(lane.open.clone().acquire_owned())
+            .await;
         let end = shared.end(&lane);
         match (open, end) {
             (Ok(Ok(open)), None) if result.is_ok() => {
@@ -310,7 +335,11 @@ async fn feed(shared: Arc<Shared>, lane: Arc<Lane>, jobs: Vec<Job>) -> Result<()
 }
 
 fn flatten(made: std::result::Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
-    made.unwrap_or_else(|panic| Err(Error::new(format!("a call failed inside the engine: {panic}"))))
+    made.unwrap_or_else(|panic| {
+        Err(Error::new(format!(
+            "a call failed inside the engine: {panic}"
+        )))
+    })
 }
 
 /// Makes one call: attempts, keeps, tells.
@@ -318,7 +347,9 @@ async fn make(shared: &Shared, lane: &Lane, job: &Job) -> Result<()> {
     let call = Arc::new((shared.render)(job)?);
     let reserved = lane.forecast(&call);
     if !shared.budget.reserve(reserved) {
-        shared.give_up(job, &End::skipped("the budget of the run was spent")).await;
+        shared
+            .give_up(job, &End::skipped("the budget of the run was spent"))
+            .await;
         return Ok(());
     }
     match attempt_until_answered(shared, lane, job, &call).await {
@@ -355,21 +386,36 @@ async fn attempt_until_answered(
 ) -> std::result::Result<(Exchange, tokio::sync::OwnedSemaphorePermit), End> {
     let mut attempts = 0;
     loop {
-        let slot = shared.unless_stopped(lane.slots.clone().acquire_owned()).await?;
+        let slot = shared
+            .unless_stopped(lane.slots.clone().acquire_owned())
+            .await?;
         let slot = slot.map_err(|_| End::interrupted())?;
         if let Some(end) = shared.end(lane) {
             return Err(end);
         }
-        let passage = shared.unless_stopped(lane.limit.pass(estimate(call))).await?;
+        let passage = shared
+            .unless_stopped(lane.limit.pass(estimate(call)))
+            .await?;
         attempts += 1;
-        let attempt = shared.unless_over(lane.endpoint.attempt(call, job.repeat)).await?;
+        let attempt = shared
+            .unless_over(lane.endpoint.attempt(call, job.repeat))
+            .await?;
         correct_limit(lane, passage, &attempt);
         let wait = attempt.wait;
         match &attempt.reply {
-            Reply::Failure(failure) if failure.retryable && attempts <= lane.endpoint.retries && !shared.stop.is_cancelled() => {
+            Reply::Failure(failure)
+                if failure.retryable
+                    && attempts <= lane.endpoint.retries
+                    && !shared.stop.is_cancelled() =>
+            {
                 let failure = failure.clone();
                 drop(slot);
-                shared.tell(Event::Retry { alias: lane.alias.clone(), failure }).await;
+                shared
+                    .tell(Event::Retry {
+                        alias: lane.alias.clone(),
+                        failure,
+                    })
+                    .await;
                 let delay = backoff::delay(attempts, wait, &job.address);
                 shared.unless_stopped(tokio::time::sleep(delay)).await?;
             }
@@ -386,7 +432,11 @@ fn estimate(call: &Call) -> u64 {
 }
 
 fn correct_limit(lane: &Lane, passage: Option<Passage>, attempt: &Attempt) {
-    if let Some(total) = attempt.reply.response().and_then(|response| response.usage.total()) {
+    if let Some(total) = attempt
+        .reply
+        .response()
+        .and_then(|response| response.usage.total())
+    {
         lane.limit.correct(passage, total);
     }
 }
@@ -394,8 +444,17 @@ fn correct_limit(lane: &Lane, passage: Option<Passage>, attempt: &Attempt) {
 fn exchange_of(call: &Arc<Call>, job: &Job, attempt: Attempt, attempts: u32) -> Exchange {
     // Microseconds are as much as a clock can tell.
     let latency_ms = (attempt.latency.as_secs_f64() * 1e6).round() / 1e3;
-    let answer = Answered { reply: attempt.reply, attempts, latency_ms, sent_at: attempt.sent_at };
-    Exchange { call: call.clone(), repeat: job.repeat, answer }
+    let answer = Answered {
+        reply: attempt.reply,
+        attempts,
+        latency_ms,
+        sent_at: attempt.sent_at,
+    };
+    Exchange {
+        call: call.clone(),
+        repeat: job.repeat,
+        answer,
+    }
 }
 
 /// Why trials were given up, with how many each reason took.
@@ -412,8 +471,11 @@ impl GivenUp {
 
     /// The reasons as one text; `None` where nothing was given up.
     pub fn summary(&self) -> Option<String> {
-        let parts: Vec<String> =
-            self.reasons.iter().map(|(reason, count)| format!("{reason} ({})", crate::units::count(*count, "trial"))).collect();
+        let parts: Vec<String> = self
+            .reasons
+            .iter()
+            .map(|(reason, count)| format!("{reason} ({})", crate::units::count(*count, "trial")))
+            .collect();
         (!parts.is_empty()).then(|| parts.join("; "))
     }
 }

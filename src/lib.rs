@@ -3,11 +3,13 @@
 
 pub mod digest;
 pub mod document;
+pub mod engine;
 pub mod error;
 pub mod exchange;
 pub mod files;
 pub mod golden;
 pub mod history;
+pub mod plan;
 pub mod prompt;
 pub mod scorer;
 pub mod secret;

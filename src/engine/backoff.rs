@@ -13,7 +13,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// Backoff and Jitter", 2015). A wait that the endpoint asked for comes first, and is never cut short. The chance is
 /// drawn from the address of the call, so that many calls spread while one call always waits the same.
 pub fn delay(failed: u32, asked: Option<Duration>, address: &Digest) -> Duration {
-    let ceiling = FIRST.saturating_mul(2_u32.saturating_pow(failed.saturating_sub(1))).min(LONGEST);
+    let ceiling = FIRST
+        .saturating_mul(2_u32.saturating_pow(failed.saturating_sub(1)))
+        .min(LONGEST);
     let jitter = ceiling.mul_f64(share(address, failed));
     match asked {
         Some(asked) => asked + jitter.min(asked / 10),
@@ -39,11 +41,15 @@ mod tests {
     fn waits_grow_and_are_spread_over_their_whole_range() {
         for failed in 1..=12 {
             let ceiling = Duration::from_millis(500 * (1 << (failed - 1))).min(LONGEST);
-            let delays: Vec<Duration> =
-                (0..200_u32).map(|i| delay(failed, None, &Digest::of_bytes(&i.to_le_bytes()))).collect();
+            let delays: Vec<Duration> = (0..200_u32)
+                .map(|i| delay(failed, None, &Digest::of_bytes(&i.to_le_bytes())))
+                .collect();
             let mean = delays.iter().sum::<Duration>() / 200;
             assert!(delays.iter().all(|delay| *delay <= ceiling));
-            assert!((0.4..0.6).contains(&mean.div_duration_f64(ceiling)), "{mean:?} of {ceiling:?}");
+            assert!(
+                (0.4..0.6).contains(&mean.div_duration_f64(ceiling)),
+                "{mean:?} of {ceiling:?}"
+            );
         }
     }
 

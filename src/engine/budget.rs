@@ -20,13 +20,18 @@ struct State {
 impl Budget {
     /// At most this much; `None` is no limit.
     pub fn new(limit: Option<Cost>) -> Self {
-        Self { limit, state: Mutex::default() }
+        Self {
+            limit,
+            state: Mutex::default(),
+        }
     }
 
     /// Sets money aside for a call; `false` where it is not there any more.
     pub fn reserve(&self, cost: Cost) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = self.limit.is_none_or(|limit| state.spent + state.reserved + cost <= limit);
+        let fits = self
+            .limit
+            .is_none_or(|limit| state.spent + state.reserved + cost <= limit);
         if fits {
             state.reserved += cost;
         }
@@ -42,7 +47,10 @@ impl Budget {
 
     /// What was spent so far.
     pub fn spent(&self) -> Cost {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).spent
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .spent
     }
 }
 

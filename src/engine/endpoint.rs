@@ -57,7 +57,13 @@ pub struct Attempt {
 
 impl Endpoint {
     /// Prepares the endpoint behind an alias; an unset key or a broken address is an error.
-    pub fn new(alias: &str, model: &Model, price: Option<Price>, ca_file: Option<&Path>, redactor: Redactor) -> Result<Self> {
+    pub fn new(
+        alias: &str,
+        model: &Model,
+        price: Option<Price>,
+        ca_file: Option<&Path>,
+        redactor: Redactor,
+    ) -> Result<Self> {
         let base_url = model.base_url.get()?.to_owned();
         check_url(&base_url, model)?;
         let headers = headers_of(model)?;
@@ -76,7 +82,11 @@ impl Endpoint {
             builder = builder.tls_certs_merge(certificates(file)?);
         }
         let client = builder.build().map_err(|error| {
-            Error::from(Diagnostic::new(format!("cannot prepare calls to `{alias}`")).at(model.place.clone()).because(&error))
+            Error::from(
+                Diagnostic::new(format!("cannot prepare calls to `{alias}`"))
+                    .at(model.place.clone())
+                    .because(&error),
+            )
         })?;
         Ok(Self {
             alias: alias.to_owned(),
@@ -105,14 +115,22 @@ impl Endpoint {
         let started = Instant::now();
         let received = match tokio::time::timeout(self.timeout, receive(request)).await {
             Ok(received) => received,
-            Err(_) => Err(failure(FailureKind::Timeout, format!("no answer within {}", show_duration(self.timeout)))),
+            Err(_) => Err(failure(
+                FailureKind::Timeout,
+                format!("no answer within {}", show_duration(self.timeout)),
+            )),
         };
         let latency = started.elapsed();
         let (reply, wait) = match received.and_then(|received| self.read(&received)) {
             Ok(reply) => (reply, None),
             Err(Refused { failure, wait }) => (Reply::Failure(self.scrub_failure(failure)), wait),
         };
-        Attempt { reply, wait, latency, sent_at }
+        Attempt {
+            reply,
+            wait,
+            latency,
+            sent_at,
+        }
     }
 
     /// Takes our secrets out of the body before anything else looks at it, then reads it.
@@ -125,16 +143,32 @@ impl Endpoint {
             scrubbed = self.redactor.scrub(text);
             body = scrubbed.as_bytes();
         }
-        let header = |name: &str| received.headers.get(name).and_then(|value| value.to_str().ok());
-        let reply = HttpReply { status: received.status, header: &header, body, received_at: now_ms() };
+        let header = |name: &str| {
+            received
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        let reply = HttpReply {
+            status: received.status,
+            header: &header,
+            body,
+            received_at: now_ms(),
+        };
         match provider::decode(self.format, &reply) {
             Ok(response) => Ok(Reply::Response(Box::new(response))),
-            Err(refusal) => Err(Refused { failure: refusal.failure, wait: refusal.wait }),
+            Err(refusal) => Err(Refused {
+                failure: refusal.failure,
+                wait: refusal.wait,
+            }),
         }
     }
 
     fn scrub_failure(&self, failure: Failure) -> Failure {
-        Failure { message: self.redactor.scrub(&failure.message).into_owned(), ..failure }
+        Failure {
+            message: self.redactor.scrub(&failure.message).into_owned(),
+            ..failure
+        }
     }
 }
 
@@ -156,17 +190,27 @@ async fn receive(request: reqwest::RequestBuilder) -> std::result::Result<Receiv
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {
         if body.len() + chunk.len() > LONGEST_BODY {
-            return Err(failure(FailureKind::Unparseable, format!("the body is longer than {LONGEST_BODY} bytes")));
+            return Err(failure(
+                FailureKind::Unparseable,
+                format!("the body is longer than {LONGEST_BODY} bytes"),
+            ));
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Received { status, headers, body })
+    Ok(Received {
+        status,
+        headers,
+        body,
+    })
 }
 
 /// A connection that did not come about, or that broke.
 fn broken(error: &reqwest::Error) -> Refused {
     if error.is_timeout() {
-        return failure(FailureKind::Timeout, "no connection within the time limit".to_owned());
+        return failure(
+            FailureKind::Timeout,
+            "no connection within the time limit".to_owned(),
+        );
     }
     // The innermost cause says it in words that a person knows: "connection refused", "unexpected end of file".
     let mut cause: &dyn std::error::Error = error;
@@ -184,11 +228,20 @@ fn broken(error: &reqwest::Error) -> Refused {
 }
 
 fn failure(kind: FailureKind, message: String) -> Refused {
-    Refused { failure: Failure { kind, status: None, message, retryable: true }, wait: None }
+    Refused {
+        failure: Failure {
+            kind,
+            status: None,
+            message,
+            retryable: true,
+        },
+        wait: None,
+    }
 }
 
 fn check_url(base_url: &str, model: &Model) -> Result<()> {
-    let sound = reqwest::Url::parse(base_url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let sound = reqwest::Url::parse(base_url)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     if sound {
         return Ok(());
     }
@@ -239,6 +292,8 @@ fn certificates(file: &Path) -> Result<Vec<Certificate>> {
 
 /// Milliseconds since 1970, UTC.
 pub fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -33,14 +33,24 @@ impl Keeper {
     /// Starts the one task that writes; it ends when the last `Keeper` is gone.
     pub fn start(history: History) -> (Self, JoinHandle<()>) {
         let (deliveries, received) = mpsc::channel(WAITING);
-        (Self { deliveries }, tokio::spawn(write_all(history, received)))
+        (
+            Self { deliveries },
+            tokio::spawn(write_all(history, received)),
+        )
     }
 
     /// Returns the exchange when it is safe.
     pub async fn keep(&self, run: Arc<str>, exchange: Exchange) -> Result<Exchange> {
         let (kept, safe) = oneshot::channel();
         let stopped = || Error::new("the history stopped taking exchanges");
-        self.deliveries.send(Delivery { run, exchange, kept }).await.map_err(|_| stopped())?;
+        self.deliveries
+            .send(Delivery {
+                run,
+                exchange,
+                kept,
+            })
+            .await
+            .map_err(|_| stopped())?;
         safe.await.map_err(|_| stopped())?
     }
 }
@@ -48,7 +58,10 @@ impl Keeper {
 async fn write_all(history: History, mut received: mpsc::Receiver<Delivery>) {
     let mut batch = Vec::with_capacity(TOGETHER);
     while received.recv_many(&mut batch, TOGETHER).await > 0 {
-        let mut by_run: BTreeMap<Arc<str>, (Vec<Exchange>, Vec<oneshot::Sender<Result<Exchange>>>)> = BTreeMap::new();
+        let mut by_run: BTreeMap<
+            Arc<str>,
+            (Vec<Exchange>, Vec<oneshot::Sender<Result<Exchange>>>),
+        > = BTreeMap::new();
         for delivery in batch.drain(..) {
             let (exchanges, senders) = by_run.entry(delivery.run).or_default();
             exchanges.push(delivery.exchange);

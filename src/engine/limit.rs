@@ -41,7 +41,11 @@ pub struct Passage(u64);
 impl MinuteLimit {
     /// A limit of so many calls and tokens in any minute; `None` is no limit.
     pub fn new(requests: Option<u64>, tokens: Option<u64>) -> Self {
-        Self { requests, tokens, log: Mutex::default() }
+        Self {
+            requests,
+            tokens,
+            log: Mutex::default(),
+        }
     }
 
     /// Waits until a call that needs about so many tokens may be sent.
@@ -59,11 +63,22 @@ impl MinuteLimit {
 
     /// Replaces the estimate of a call by what it needed.
     pub fn correct(&self, passage: Option<Passage>, tokens: u64) {
-        let Some(Passage(number)) = passage else { return };
+        let Some(Passage(number)) = passage else {
+            return;
+        };
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(first) = log.entries.front().map(|entry| entry.number) else { return };
-        let Some(index) = number.checked_sub(first).and_then(|index| usize::try_from(index).ok()) else { return };
-        let Some(entry) = log.entries.get_mut(index) else { return };
+        let Some(first) = log.entries.front().map(|entry| entry.number) else {
+            return;
+        };
+        let Some(index) = number
+            .checked_sub(first)
+            .and_then(|index| usize::try_from(index).ok())
+        else {
+            return;
+        };
+        let Some(entry) = log.entries.get_mut(index) else {
+            return;
+        };
         let before = std::mem::replace(&mut entry.tokens, tokens);
         log.tokens = log.tokens - before + tokens;
     }
@@ -84,7 +99,11 @@ impl MinuteLimit {
         let number = log.next;
         log.next += 1;
         log.tokens += tokens;
-        log.entries.push_back(Entry { number, at: now, tokens });
+        log.entries.push_back(Entry {
+            number,
+            at: now,
+            tokens,
+        });
         Ok(Passage(number))
     }
 }

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::exchange::{Answered, Outcome, WireFormat};
 use crate::golden::Case;
-use crate::scorer::{Score, Unit};
+use crate::plan::{Grade, Graded, Metric, Selection};
+use crate::scorer::Score;
 use crate::suite::{GateRule, Policy};
 use crate::units::Cost;
 
@@ -52,7 +53,7 @@ pub struct Header {
     /// The subjects.
     pub subjects: Vec<SubjectRecord>,
     /// The metrics that scorers give.
-    pub metrics: Vec<MetricRecord>,
+    pub metrics: Vec<Metric>,
     /// What is allowed, metric by metric.
     pub gates: Vec<GateRule>,
     /// What holds for all gates.
@@ -64,30 +65,6 @@ pub struct Header {
     pub git: Option<Git>,
     /// The version of Regauge.
     pub regauge: String,
-}
-
-/// What was selected of a suite.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Selection {
-    /// Prompts by name; empty: all.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub prompts: Vec<String>,
-    /// Models by alias; empty: all.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub models: Vec<String>,
-    /// Cases whose id contains one of these; empty: all.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub filters: Vec<String>,
-    /// Cases with one of these tags; empty: all.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tags: Vec<String>,
-    /// The part of all cases: the `.0`-th of `.1`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub shard: Option<(u32, u32)>,
-    /// Calls for each case of each subject, over the suite's number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub trials: Option<u32>,
 }
 
 /// How far a run came.
@@ -148,26 +125,6 @@ impl SubjectRecord {
     }
 }
 
-/// A metric that a scorer gives.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MetricRecord {
-    /// Its name.
-    pub name: String,
-    /// What its values are.
-    pub unit: Unit,
-    /// Whether every score is 0 or 1.
-    pub binary: bool,
-    /// Whether less is better.
-    pub lower_is_better: bool,
-    /// Whether it is shown only.
-    pub informational: bool,
-    /// Its share in the weighted score of a trial.
-    pub weight: f64,
-    /// The digest of the scorer with its options.
-    pub fingerprint: Digest,
-}
-
 /// The state of the source tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -221,26 +178,6 @@ pub enum Origin {
     Replayed,
     /// Nowhere: no call was made.
     Nowhere,
-}
-
-/// What a scorer said of a trial.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Grade {
-    /// Index into [`Header::metrics`].
-    pub metric: usize,
-    /// The score, or why there is none.
-    pub result: Graded,
-}
-
-/// A score, or why there is none.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Graded {
-    /// A score.
-    Score(Score),
-    /// The scorer could not say; the trial is missing from the metric and stays in its denominator.
-    Error(String),
 }
 
 impl TrialRecord {

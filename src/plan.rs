@@ -1,0 +1,658 @@
+//! The plan: a suite with its prompts, models, cases and scorers found and checked, before anything is called.
+//!
+//! Everything that can go wrong with what people wrote goes wrong here. What the plan holds is in a fixed order:
+//! subjects as the suite names them, cases as the dataset has them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::digest::Digest;
+use crate::document::{Document, Source};
+use crate::error::{Diagnostic, Error, Place, Problems, Result};
+use crate::exchange::{Answered, Params, Request, Usage};
+use crate::golden::{Case, Dataset};
+use crate::prompt::{self, Prompt, PromptRef};
+use crate::provider;
+use crate::provider::price::{self, Price};
+use crate::scorer::{self, Answer, Score, Scorer, Target, Unit};
+use crate::suite::Suite;
+use crate::text::suggest;
+use crate::units::Cost;
+use crate::workspace::{Model, Workspace};
+
+/// The metric that every suite has: the share of trials that pass all their checks.
+pub const PASS: &str = "pass";
+/// The metric that every suite has: the share of trials without a usable answer.
+pub const ERROR_RATE: &str = "error_rate";
+/// Mistakes of one kind that are shown before the rest is left out.
+const SHOWN_RENDERINGS: usize = 5;
+
+/// What was selected of a suite.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Selection {
+    /// Prompts by name, each maybe with another version, as in `triage@v1`; empty: all, as the suite names them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub prompts: Vec<String>,
+    /// Models by alias; empty: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<String>,
+    /// Cases whose id contains one of these; empty: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<String>,
+    /// Cases with one of these tags; empty: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The part of all cases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
+    /// Calls for each case of each subject, over the suite's number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trials: Option<u32>,
+}
+
+/// The `index`-th of `count` parts of the cases, counted from 1: every `count`-th case from there on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shard {
+    /// Which part.
+    pub index: u32,
+    /// Of how many.
+    pub count: u32,
+}
+
+impl std::str::FromStr for Shard {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        const WANTED: &str = "a shard is I/N, such as 1/4, with I from 1 to N";
+        let (index, count) = text.split_once('/').ok_or(WANTED)?;
+        let shard = Self {
+            index: index.parse().map_err(|_| WANTED)?,
+            count: count.parse().map_err(|_| WANTED)?,
+        };
+        if shard.index == 0 || shard.index > shard.count {
+            Err(WANTED)
+        } else {
+            Ok(shard)
+        }
+    }
+}
+
+/// A metric that a scorer gives.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metric {
+    /// Its name.
+    pub name: String,
+    /// What its values are.
+    pub unit: Unit,
+    /// Whether every score is 0 or 1.
+    pub binary: bool,
+    /// Whether less is better.
+    pub lower_is_better: bool,
+    /// Whether it is shown only.
+    pub informational: bool,
+    /// The digest of the scorer with its options.
+    pub fingerprint: Digest,
+}
+
+/// What a scorer said of a trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grade {
+    /// Index into [`Plan::metrics`].
+    pub metric: usize,
+    /// The score, or why there is none.
+    pub result: Graded,
+}
+
+/// A score, or why there is none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Graded {
+    /// A score.
+    Score(Score),
+    /// The scorer could not say; the trial is missing from the metric and stays in its denominator.
+    Error(String),
+}
+
+/// One prompt on one model: the thing that can regress.
+#[derive(Debug)]
+pub struct Subject {
+    /// The prompt.
+    pub prompt: Arc<Prompt>,
+    /// The alias of the model.
+    pub alias: String,
+    /// What stands behind it.
+    pub model: Model,
+    /// Sampling parameters: the suite's over the prompt's over the model's.
+    pub params: Params,
+    /// What tokens cost, where that is known.
+    pub price: Option<Price>,
+}
+
+/// One call for one case of one subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trial {
+    /// Index into [`Plan::subjects`].
+    pub subject: usize,
+    /// Index into the cases of [`Plan::dataset`].
+    pub case: usize,
+    /// Which repeat, counted from 1.
+    pub repeat: u32,
+}
+
+/// A suite, ready to be run.
+#[derive(Debug)]
+pub struct Plan {
+    /// The suite.
+    pub suite: Suite,
+    /// The cases that were selected.
+    pub dataset: Dataset,
+    /// What can regress.
+    pub subjects: Vec<Subject>,
+    /// What is measured.
+    pub metrics: Vec<Metric>,
+    /// Calls for each case of each subject.
+    pub trials: u32,
+    /// What was selected.
+    pub selection: Selection,
+    scorers: Vec<(usize, Scorer)>,
+    case_scorers: BTreeMap<usize, Vec<(usize, Scorer)>>,
+}
+
+/// What the calls of a subject are expected to cost.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Forecast {
+    /// Calls.
+    pub calls: usize,
+    /// Tokens of all prompts, estimated.
+    pub input_tokens: u64,
+    /// Tokens of all answers at most; `None` where no limit is set.
+    pub output_tokens: Option<u64>,
+    /// Money at most, as far as price and limit are known.
+    pub cost: Option<Cost>,
+}
+
+impl Plan {
+    /// Finds and checks all that a suite names.
+    pub fn new(
+        workspace: &Workspace,
+        suite: Suite,
+        selection: &Selection,
+        now: i64,
+    ) -> Result<Self> {
+        let mut problems = Problems::default();
+        let subjects = subjects(workspace, &suite, selection, now, &mut problems);
+        let dataset = problems
+            .take(suite.cases(workspace))
+            .map(|dataset| select_cases(dataset, selection));
+        let mut metrics = Metrics::default();
+        let scorers = suite_scorers(workspace, &suite, &mut metrics, &mut problems);
+        let Some(dataset) = problems
+            .take(dataset.unwrap_or_else(|| Err(Error::new(""))))
+            .filter(|_| problems.is_empty())
+        else {
+            return Err(problems
+                .finish()
+                .err()
+                .unwrap_or_else(|| Error::new("the suite has no cases")));
+        };
+        let case_scorers = case_scorers(workspace, &dataset, &mut metrics, &mut problems);
+        check_gates(&suite, &metrics.list, &mut problems);
+        let plan = Self {
+            trials: selection.trials.unwrap_or(suite.trials),
+            suite,
+            dataset,
+            subjects,
+            metrics: metrics.list,
+            selection: selection.clone(),
+            scorers,
+            case_scorers,
+        };
+        plan.check_requests(&mut problems);
+        problems.finish()?;
+        Ok(plan)
+    }
+
+    /// All trials, by subject, then case, then repeat.
+    pub fn trials(&self) -> impl Iterator<Item = Trial> + '_ {
+        (0..self.subjects.len()).flat_map(move |subject| {
+            (0..self.dataset.cases.len()).flat_map(move |case| {
+                (1..=self.trials).map(move |repeat| Trial {
+                    subject,
+                    case,
+                    repeat,
+                })
+            })
+        })
+    }
+
+    /// How many trials there are.
+    pub fn trial_count(&self) -> usize {
+        self.subjects.len() * self.dataset.cases.len() * self.trials as usize
+    }
+
+    /// The request that a subject makes of a case.
+    pub fn request(&self, subject: usize, case: usize) -> Result<Request> {
+        let (subject, case) = (&self.subjects[subject], &self.dataset.cases[case]);
+        Ok(Request {
+            provider: subject.model.provider,
+            alias: subject.alias.clone(),
+            model: subject.model.model.clone(),
+            messages: subject.prompt.render(&case.id, &case.vars)?,
+            tools: subject.prompt.tools.clone(),
+            tool_choice: subject.prompt.tool_choice.clone(),
+            schema: subject.prompt.output.clone(),
+            params: subject.params.clone(),
+        })
+    }
+
+    /// What the scorers say of the answer to a case; nothing where there is no answer.
+    pub fn grade(&self, case: usize, answered: &Answered, cost: Option<Cost>) -> Vec<Grade> {
+        let Some(response) = answered.reply.response() else {
+            return Vec::new();
+        };
+        let answer = Answer {
+            response,
+            latency_ms: answered.latency_ms,
+            cost,
+        };
+        let source = &self.dataset.cases[case];
+        let target = Target {
+            expected: source.expected.as_ref(),
+            vars: &source.vars,
+        };
+        let own = self
+            .case_scorers
+            .get(&case)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        // A scorer of the case takes the place of the suite's scorer of the same metric.
+        let general = self
+            .scorers
+            .iter()
+            .filter(|(metric, _)| !own.iter().any(|(other, _)| other == metric));
+        let mut grades: Vec<Grade> = general
+            .chain(own)
+            .map(|(metric, scorer)| {
+                let result = scorer
+                    .grade(&target, &answer)
+                    .map_or_else(Graded::Error, Graded::Score);
+                Grade {
+                    metric: *metric,
+                    result,
+                }
+            })
+            .collect();
+        grades.sort_by_key(|grade| grade.metric);
+        grades
+    }
+
+    /// What the calls of a subject are expected to cost.
+    pub fn forecast(&self, subject: usize) -> Forecast {
+        let calls = self.dataset.cases.len() * self.trials as usize;
+        let repeats = u64::from(self.trials);
+        let requests =
+            (0..self.dataset.cases.len()).filter_map(|case| self.request(subject, case).ok());
+        let input_tokens = requests
+            .map(|request| request.estimated_input_tokens())
+            .sum::<u64>()
+            * repeats;
+        let subject = &self.subjects[subject];
+        let output_tokens = subject.params.max_tokens.map(|most| most * calls as u64);
+        let usage = Usage {
+            input: Some(input_tokens),
+            output: output_tokens,
+            ..Usage::default()
+        };
+        let cost = subject.price.as_ref().and_then(|price| price.cost(&usage));
+        Forecast {
+            calls,
+            input_tokens,
+            output_tokens,
+            cost,
+        }
+    }
+
+    /// Every request can be rendered, and its wire format can carry it.
+    fn check_requests(&self, problems: &mut Problems) {
+        for index in 0..self.subjects.len() {
+            let mut shown = 0;
+            for case in 0..self.dataset.cases.len() {
+                let request = match self.request(index, case) {
+                    Ok(request) => request,
+                    Err(error) => {
+                        shown += 1;
+                        if shown <= SHOWN_RENDERINGS {
+                            problems.take::<()>(Err(error));
+                        }
+                        continue;
+                    }
+                };
+                // What a format cannot carry hangs on the subject and not on the case.
+                if case == 0 {
+                    self.check_format(&self.subjects[index], &request, problems);
+                }
+            }
+        }
+    }
+
+    fn check_format(&self, subject: &Subject, request: &Request, problems: &mut Problems) {
+        for what in provider::unsupported(request) {
+            problems.push(
+                Diagnostic::new(format!(
+                    "`{}` on `{}`: {what}",
+                    subject.prompt.label(),
+                    subject.alias
+                ))
+                .at(subject.model.place.clone())
+                .help(format!(
+                    "the provider `{}` does not know it; it is asked for by {}, its prompt or its model",
+                    request.provider.name(),
+                    self.suite.document.source.file
+                )),
+            );
+        }
+    }
+}
+
+fn subjects(
+    workspace: &Workspace,
+    suite: &Suite,
+    selection: &Selection,
+    now: i64,
+    problems: &mut Problems,
+) -> Vec<Subject> {
+    let prompts = prompts(workspace, suite, selection, problems);
+    let mut models = Vec::new();
+    for (alias, place) in &suite.models {
+        let Some(model) = problems.take(workspace.model(alias, place.clone())) else {
+            continue;
+        };
+        if selection.models.is_empty() || selection.models.contains(alias) {
+            models.push((alias, model));
+        }
+    }
+    check_selected(
+        "model",
+        &selection.models,
+        suite.models.iter().map(|(alias, _)| alias.as_str()),
+        suite,
+        problems,
+    );
+    let mut subjects = Vec::new();
+    for prompt in &prompts {
+        for (alias, model) in &models {
+            let params = model
+                .params
+                .overridden_by(&prompt.params)
+                .overridden_by(&suite.params);
+            subjects.push(Subject {
+                prompt: prompt.clone(),
+                alias: (*alias).clone(),
+                model: (*model).clone(),
+                params,
+                price: price_of(model, now),
+            });
+        }
+    }
+    subjects
+}
+
+fn prompts(
+    workspace: &Workspace,
+    suite: &Suite,
+    selection: &Selection,
+    problems: &mut Problems,
+) -> Vec<Arc<Prompt>> {
+    let selected: Vec<PromptRef> = selection
+        .prompts
+        .iter()
+        .map(|text| PromptRef::parse(text))
+        .collect();
+    let mut seen = BTreeSet::new();
+    let mut prompts = Vec::new();
+    for (reference, place) in &suite.prompts {
+        if !seen.insert(reference.name.as_str()) {
+            problems.push(
+                Diagnostic::new(format!("prompt `{}` stands twice", reference.name))
+                    .at(place.clone())
+                    .help("runs are paired by the name of the prompt; run another version with `--prompt NAME@vN` and compare the runs"),
+            );
+            continue;
+        }
+        let chosen = selected.iter().find(|wanted| wanted.name == reference.name);
+        if !selected.is_empty() && chosen.is_none() {
+            continue;
+        }
+        let reference = chosen
+            .filter(|wanted| wanted.selector.is_some())
+            .unwrap_or(reference);
+        if let Some(prompt) = problems.take(prompt::load(workspace, reference, place)) {
+            prompts.push(Arc::new(prompt));
+        }
+    }
+    let wanted: Vec<String> = selected.into_iter().map(|wanted| wanted.name).collect();
+    check_selected(
+        "prompt",
+        &wanted,
+        suite
+            .prompts
+            .iter()
+            .map(|(reference, _)| reference.name.as_str()),
+        suite,
+        problems,
+    );
+    prompts
+}
+
+/// What was selected must be there.
+fn check_selected<'a>(
+    what: &str,
+    wanted: &[String],
+    known: impl Iterator<Item = &'a str> + Clone,
+    suite: &Suite,
+    problems: &mut Problems,
+) {
+    for name in wanted
+        .iter()
+        .filter(|name| !known.clone().any(|known| known == *name))
+    {
+        let all: Vec<&str> = known.clone().collect();
+        let help = match suggest(name, all.iter().copied()) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => format!("it has {}", all.join(", ")),
+        };
+        problems.push(
+            Diagnostic::new(format!("suite `{}` has no {what} `{name}`", suite.name))
+                .at(Place::file(suite.document.source.file.clone()))
+                .help(help),
+        );
+    }
+}
+
+fn price_of(model: &Model, now: i64) -> Option<Price> {
+    match model.price {
+        Some(rates) => Price::from_usd(
+            rates.input,
+            rates.output,
+            rates.cache_read,
+            rates.cache_write,
+        ),
+        None => price::listed(
+            price::vendor(model.provider, model.base_url.get().ok()?),
+            &model.model,
+            now,
+        ),
+    }
+}
+
+fn select_cases(mut dataset: Dataset, selection: &Selection) -> Result<Dataset> {
+    let matches = |case: &Case| {
+        (selection.filters.is_empty()
+            || selection
+                .filters
+                .iter()
+                .any(|filter| case.id.contains(filter.as_str())))
+            && (selection.tags.is_empty()
+                || case.tags.iter().any(|tag| selection.tags.contains(tag)))
+    };
+    let tags: BTreeSet<String> = dataset
+        .cases
+        .iter()
+        .flat_map(|case| case.tags.iter().cloned())
+        .collect();
+    dataset.cases.retain(matches);
+    if let Some(shard) = selection.shard {
+        let mut index = 0;
+        dataset.cases.retain(|_| {
+            index += 1;
+            (index - 1) % shard.count == shard.index - 1
+        });
+    }
+    if !dataset.cases.is_empty() {
+        return Ok(dataset);
+    }
+    let nothing =
+        Diagnostic::new("the selection leaves no case").at(Place::file(dataset.file.as_str()));
+    let unknown = selection.tags.iter().find(|tag| !tags.contains(*tag));
+    Err(
+        match unknown.and_then(|tag| suggest(tag, tags.iter().map(String::as_str))) {
+            Some(tag) => nothing.help(format!("did you mean the tag `{tag}`?")),
+            None => nothing.help("loosen --filter, --tag or --shard"),
+        }
+        .into(),
+    )
+}
+
+/// The metrics so far, each with its name once.
+#[derive(Default)]
+struct Metrics {
+    list: Vec<Metric>,
+}
+
+impl Metrics {
+    /// The index of the metric of a scorer, which is added where it is new.
+    fn index_of(&mut self, scorer: &Scorer) -> usize {
+        if let Some(index) = self
+            .list
+            .iter()
+            .position(|metric| metric.name == scorer.metric)
+        {
+            return index;
+        }
+        self.list.push(Metric {
+            name: scorer.metric.clone(),
+            unit: scorer.unit(),
+            binary: scorer.binary(),
+            lower_is_better: scorer.lower_is_better(),
+            informational: scorer.informational,
+            fingerprint: scorer.fingerprint(),
+        });
+        self.list.len() - 1
+    }
+}
+
+fn suite_scorers(
+    workspace: &Workspace,
+    suite: &Suite,
+    metrics: &mut Metrics,
+    problems: &mut Problems,
+) -> Vec<(usize, Scorer)> {
+    let mut scorers = Vec::new();
+    for node in suite.scorer_nodes() {
+        let Some(scorer) = problems.take(scorer::compile(&suite.document, node, &|path| {
+            load_json(workspace, path)
+        })) else {
+            continue;
+        };
+        let taken = metrics
+            .list
+            .iter()
+            .any(|metric| metric.name == scorer.metric);
+        if taken || [PASS, ERROR_RATE].contains(&scorer.metric.as_str()) {
+            problems.push(
+                Diagnostic::new(format!("two scorers give the metric `{}`", scorer.metric))
+                    .at(suite.document.place(node))
+                    .help("give one of them another name with `metric: NAME`"),
+            );
+            continue;
+        }
+        scorers.push((metrics.index_of(&scorer), scorer));
+    }
+    scorers
+}
+
+fn case_scorers(
+    workspace: &Workspace,
+    dataset: &Dataset,
+    metrics: &mut Metrics,
+    problems: &mut Problems,
+) -> BTreeMap<usize, Vec<(usize, Scorer)>> {
+    let mut found = BTreeMap::new();
+    for (index, case) in dataset.cases.iter().enumerate() {
+        let Some(entries) = &case.scorers else {
+            continue;
+        };
+        // The cell is JSON or YAML text in a CSV file, and a value in the others.
+        let text = entries
+            .as_str()
+            .map_or_else(|| entries.to_string(), str::to_owned);
+        let source = Source::new(
+            format!("{}, scorers of case {}", dataset.file, case.id),
+            text,
+        );
+        let Some(document) = problems.take(Document::parse(source)) else {
+            continue;
+        };
+        let mut scorers = Vec::new();
+        for node in document.root.items() {
+            if let Some(scorer) = problems.take(scorer::compile(&document, node, &|path| {
+                load_json(workspace, path)
+            })) {
+                scorers.push((metrics.index_of(&scorer), scorer));
+            }
+        }
+        found.insert(index, scorers);
+    }
+    found
+}
+
+/// A JSON file that a scorer names.
+fn load_json(workspace: &Workspace, path: &str) -> Result<Value> {
+    Workspace::check_inside(path, Place::file(path))?;
+    let source = workspace.read(path)?;
+    serde_json::from_str(&source.text).map_err(|error| {
+        Diagnostic::new("not valid JSON")
+            .at(Place::file(path))
+            .because(&error)
+            .into()
+    })
+}
+
+fn check_gates(suite: &Suite, metrics: &[Metric], problems: &mut Problems) {
+    let known: Vec<&str> = metrics
+        .iter()
+        .map(|metric| metric.name.as_str())
+        .chain([PASS, ERROR_RATE])
+        .collect();
+    for (gate, place) in &suite.gates {
+        if known.contains(&gate.metric.as_str()) {
+            continue;
+        }
+        let help = match suggest(&gate.metric, known.iter().copied()) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => format!("the metrics are {}", known.join(", ")),
+        };
+        problems.push(
+            Diagnostic::new(format!("no scorer gives the metric `{}`", gate.metric))
+                .at(place.clone())
+                .help(help),
+        );
+    }
+}
