@@ -4,5 +4,6 @@
 pub mod digest;
 pub mod error;
 pub mod exchange;
+pub mod provider;
 pub mod secret;
 pub mod units;
