@@ -14,6 +14,7 @@ use crate::secret::Secret;
 mod anthropic;
 mod failure;
 mod openai;
+pub mod price;
 mod retry_after;
 #[cfg(test)]
 mod testing;
