@@ -11,6 +11,7 @@ pub mod golden;
 pub mod history;
 pub mod plan;
 pub mod prompt;
+pub mod provider;
 pub mod scorer;
 pub mod secret;
 pub mod shape;

@@ -34,6 +34,11 @@ impl Cost {
         fits.then_some(Self(amount as u64))
     }
 
+    /// An amount in the unit itself, for sums that were made exactly.
+    pub fn from_picodollars(amount: u64) -> Self {
+        Self(amount)
+    }
+
     /// This amount in US dollars.
     #[expect(
         clippy::cast_precision_loss,
