@@ -1,6 +1,7 @@
 //! Regauge answers one question about an LLM feature: did this change of prompt, model or endpoint make it worse,
 //! how sure are we, and what exactly changed?
 
+pub mod compare;
 pub mod digest;
 pub mod document;
 pub mod engine;
@@ -15,6 +16,7 @@ pub mod provider;
 pub mod scorer;
 pub mod secret;
 pub mod shape;
+pub mod stats;
 pub mod suite;
 pub mod text;
 pub mod units;

@@ -488,7 +488,8 @@ fn price_of(model: &Model, now: i64) -> Option<Price> {
             price::vendor(model.provider, model.base_url.get().ok()?),
             &model.model,
             now,
-        ),
+        )
+        .cloned(),
     }
 }
 

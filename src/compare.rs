@@ -1,0 +1,3 @@
+//! Compares a run with its baseline.
+
+pub mod summary;

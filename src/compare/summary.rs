@@ -1,0 +1,358 @@
+//! Everything that a report may show, computed once. Reports write it and compute nothing.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::digest::Digest;
+use crate::exchange::{Outcome, ToolCall};
+use crate::history::run::{Git, Origin, Status};
+use crate::scorer::Unit;
+use crate::units::Cost;
+
+/// The version of the JSON form; a higher major version may have other meanings.
+pub const FORMAT: &str = "regauge-summary/1";
+
+/// What one invocation found, for all of its suites.
+#[derive(Debug, Serialize)]
+pub struct Summary<'a> {
+    /// [`FORMAT`].
+    pub format: &'static str,
+    /// The version of Regauge.
+    pub regauge: &'static str,
+    /// The worst verdict of its suites.
+    pub verdict: Verdict,
+    /// What the program exits with, and the gate that caused it in words.
+    pub exit: Exit,
+    /// One sentence that says it all.
+    pub headline: String,
+    /// The suites, in the order in which they ran.
+    pub suites: Vec<SuiteSummary<'a>>,
+}
+
+/// The exit code with its cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Exit {
+    /// The code.
+    pub code: u8,
+    /// Why, in words.
+    pub cause: String,
+}
+
+/// A verdict, worst last but for `Improved`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Better, by more than the tolerance and by more than noise.
+    Improved,
+    /// A drop larger than the tolerance is ruled out, and floors hold.
+    Pass,
+    /// There is nothing to compare with, and floors hold or are open.
+    NoBaseline,
+    /// The data cannot tell.
+    Inconclusive,
+    /// Too many trials have no result.
+    Unmeasured,
+    /// Worse by more than the tolerance and by more than noise, or a floor is broken.
+    Regressed,
+}
+
+impl Verdict {
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Improved => "improved",
+            Self::Pass => "pass",
+            Self::NoBaseline => "no baseline",
+            Self::Inconclusive => "inconclusive",
+            Self::Unmeasured => "unmeasured",
+            Self::Regressed => "regressed",
+        }
+    }
+}
+
+/// What one run of a suite found.
+#[derive(Debug, Serialize)]
+pub struct SuiteSummary<'a> {
+    /// The name of the suite.
+    pub suite: &'a str,
+    /// Its file.
+    pub file: &'a str,
+    /// The run.
+    pub run: RunFacts<'a>,
+    /// The run that it is compared with.
+    pub baseline: Option<RunFacts<'a>>,
+    /// By which rule the baseline was chosen, or why there is none.
+    pub baseline_rule: String,
+    /// The worst verdict of its subjects.
+    pub verdict: Verdict,
+    /// One sentence that says it all.
+    pub headline: String,
+    /// What differs between the two runs besides their answers.
+    pub changes: Vec<Change>,
+    /// Names of the metrics, in the order of the scores of trials.
+    pub metric_names: Vec<&'a str>,
+    /// The subjects, worst first.
+    pub subjects: Vec<SubjectSummary<'a>>,
+}
+
+/// Facts of a run.
+#[derive(Debug, Serialize)]
+pub struct RunFacts<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// When it began: milliseconds since 1970, UTC.
+    pub started_at: i64,
+    /// How far it came.
+    pub status: Status,
+    /// Why it is not complete.
+    pub reason: Option<&'a str>,
+    /// The state of the source tree.
+    pub git: Option<&'a Git>,
+    /// The digest of the dataset.
+    pub dataset: Digest,
+    /// Cases.
+    pub cases: usize,
+    /// Calls for each case of each subject.
+    pub trials_per_case: u32,
+    /// Trials by outcome; those that did not occur are left out.
+    pub outcomes: Vec<(Outcome, usize)>,
+    /// Trials that called a model in this run.
+    pub live: usize,
+    /// What its calls cost; `None` where the price of one is not known.
+    pub cost: Option<Cost>,
+}
+
+/// Something that differs between two runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// What: `prompt triage`, `model small`, `dataset`, …
+    pub what: String,
+    /// As it was.
+    pub from: String,
+    /// As it is.
+    pub to: String,
+}
+
+/// What was found of one prompt on one model.
+#[derive(Debug, Serialize)]
+pub struct SubjectSummary<'a> {
+    /// Its name: `triage · small`.
+    pub name: String,
+    /// The prompt version, as in `triage@v2`.
+    pub prompt: String,
+    /// The prompt version of the baseline.
+    pub prompt_before: Option<String>,
+    /// The alias of the model.
+    pub alias: &'a str,
+    /// The model id that was asked for.
+    pub model: &'a str,
+    /// The models that the endpoint said had served.
+    pub served: &'a [String],
+    /// The template text of the prompt version, and of the baseline's where that is another.
+    pub template: &'a str,
+    /// The template text of the baseline's version.
+    pub template_before: Option<&'a str>,
+    /// The worst verdict of its gates.
+    pub verdict: Verdict,
+    /// The metrics, those with gates first.
+    pub metrics: Vec<MetricSummary<'a>>,
+    /// Cases by verdict; those that did not occur are left out.
+    pub counts: Vec<(CaseVerdict, usize)>,
+    /// Trials by outcome; those that did not occur are left out.
+    pub outcomes: Vec<(Outcome, usize)>,
+    /// The cases, worst first.
+    pub cases: Vec<CaseSummary<'a>>,
+}
+
+/// A value with its interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Estimate {
+    /// The mean over cases of the mean over trials, weighted.
+    pub value: f64,
+    /// The lower end of the 90 % interval.
+    pub low: f64,
+    /// The upper end of the 90 % interval.
+    pub high: f64,
+}
+
+/// What was found of one metric of one subject.
+#[derive(Debug, Serialize)]
+pub struct MetricSummary<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What its values are.
+    pub unit: Unit,
+    /// Whether less is better.
+    pub lower_is_better: bool,
+    /// Now; `None` where nothing was measured.
+    pub now: Option<Estimate>,
+    /// In the baseline.
+    pub before: Option<Estimate>,
+    /// The difference, in the unit of the metric (a quotient less 1 where `relative`); positive is better.
+    pub difference: Option<Estimate>,
+    /// Whether the difference is relative.
+    pub relative: bool,
+    /// How often noise alone does this, where a drop was tested; adjusted for all gates of the invocation.
+    pub p_drop: Option<f64>,
+    /// Cases with a usable trial on both sides.
+    pub pairs: usize,
+    /// Cases that have none on a side.
+    pub missing: usize,
+    /// The value if every missing trial were worst, and if every one were best.
+    pub bounds: Option<(f64, f64)>,
+    /// The smallest drop that would be seen with 80 % power.
+    pub visible_drop: Option<f64>,
+    /// What is allowed; `None`: it is shown only.
+    pub gate: Option<GateSummary>,
+    /// What the gate says; `None` where there is none, or nothing to compare with.
+    pub verdict: Option<Verdict>,
+    /// One plain sentence with the numbers.
+    pub sentence: String,
+}
+
+/// What is allowed of a metric, and whether it holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GateSummary {
+    /// The largest accepted drop; relative for quantities.
+    pub tolerance: f64,
+    /// The floor, where there is one.
+    pub at_least: Option<f64>,
+    /// The ceiling, where there is one.
+    pub at_most: Option<f64>,
+    /// Whether floor and ceiling hold; `None` where there is neither.
+    pub limit: Option<LimitVerdict>,
+}
+
+/// Whether a floor or a ceiling holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LimitVerdict {
+    /// It holds.
+    Holds,
+    /// It is broken.
+    Broken,
+    /// The data cannot tell.
+    Open,
+}
+
+/// What became of a case, worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CaseVerdict {
+    /// Worse, and not by chance.
+    Regressed,
+    /// Worse, but not confirmed.
+    Suspect,
+    /// No usable trial on a side.
+    Unmeasured,
+    /// Its trials differ among themselves.
+    Flaky,
+    /// Other words, same scores; or better, but not confirmed.
+    Changed,
+    /// Better, and not by chance.
+    Improved,
+    /// Not in the baseline.
+    New,
+    /// The same id with another input.
+    InputChanged,
+    /// In the baseline only.
+    Removed,
+    /// Same words.
+    Unchanged,
+}
+
+impl CaseVerdict {
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Regressed => "regressed",
+            Self::Suspect => "suspect",
+            Self::Unmeasured => "unmeasured",
+            Self::Flaky => "flaky",
+            Self::Changed => "changed",
+            Self::Improved => "improved",
+            Self::New => "new",
+            Self::InputChanged => "input-changed",
+            Self::Removed => "removed",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
+/// What became of one case of one subject.
+#[derive(Debug, Serialize)]
+pub struct CaseSummary<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// The verdict.
+    pub verdict: CaseVerdict,
+    /// Why: the first failed check, or the failure.
+    pub why: String,
+    /// Trials that passed all checks, of those that have a result.
+    pub passed: Passed,
+    /// The same in the baseline.
+    pub passed_before: Option<Passed>,
+    /// The exact probability that noise alone made so large a drop.
+    pub p: Option<f64>,
+    /// Tags.
+    pub tags: &'a [String],
+    /// The variables.
+    pub input: &'a Map<String, Value>,
+    /// The approved output.
+    pub expected: Option<&'a Value>,
+    /// Its trials.
+    pub trials: Vec<TrialSummary<'a>>,
+    /// Its trials in the baseline.
+    pub trials_before: Vec<TrialSummary<'a>>,
+}
+
+/// Trials that passed, of trials with a result, of trials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Passed {
+    /// Trials that passed all checks.
+    pub passed: usize,
+    /// Trials with a result.
+    pub measured: usize,
+    /// All trials.
+    pub trials: usize,
+}
+
+/// What became of one trial.
+#[derive(Debug, Serialize)]
+pub struct TrialSummary<'a> {
+    /// Which repeat, counted from 1.
+    pub repeat: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Where its answer came from.
+    pub origin: &'a Origin,
+    /// The text of the answer.
+    pub output: &'a str,
+    /// The tools that it called.
+    pub tool_calls: &'a [ToolCall],
+    /// Why there is no answer.
+    pub failure: Option<String>,
+    /// Whether all checks passed; `None` where there is no result or no check.
+    pub passed: Option<bool>,
+    /// Scores, one for each of [`SuiteSummary::metric_names`]; `None` where there is none.
+    pub scores: Vec<Option<ScoreSummary<'a>>>,
+    /// Milliseconds.
+    pub latency_ms: Option<f64>,
+    /// What it cost.
+    pub cost: Option<Cost>,
+    /// Tokens of prompt and answer.
+    pub tokens: (Option<u64>, Option<u64>),
+    /// Attempts that were made.
+    pub attempts: u32,
+}
+
+/// A score of a trial.
+#[derive(Debug, Serialize)]
+pub struct ScoreSummary<'a> {
+    /// The value.
+    pub value: Option<f64>,
+    /// Whether it passed; `None` where nothing was asked of it.
+    pub passed: Option<bool>,
+    /// The scorer's explanation, or why it could not say.
+    pub note: Option<&'a str>,
+}
