@@ -83,8 +83,6 @@ pub enum Event {
     Done {
         /// Which job.
         key: usize,
-        /// The run that it belongs to.
-        run: Arc<str>,
         /// Its address.
         address: Digest,
         /// Its reply.
@@ -96,8 +94,8 @@ pub enum Event {
     GivenUp {
         /// Which job.
         key: usize,
-        /// The run that it belongs to.
-        run: Arc<str>,
+        /// Its address.
+        address: Digest,
         /// [`Outcome::Cancelled`] or [`Outcome::Skipped`].
         outcome: Outcome,
         /// Why.
@@ -267,7 +265,7 @@ impl Shared {
     async fn give_up(&self, job: &Job, end: &End) {
         let event = Event::GivenUp {
             key: job.key,
-            run: job.run.clone(),
+            address: job.address,
             outcome: end.outcome,
             reason: end.reason.clone(),
         };
@@ -361,7 +359,6 @@ async fn make(shared: &Shared, lane: &Lane, job: &Job) -> Result<()> {
             shared
                 .tell(Event::Done {
                     key: job.key,
-                    run: job.run.clone(),
                     address: job.address,
                     answer: exchange.answer,
                     cost,

@@ -7,6 +7,7 @@ pub mod document;
 pub mod engine;
 pub mod error;
 pub mod exchange;
+pub mod execute;
 pub mod files;
 pub mod golden;
 pub mod history;

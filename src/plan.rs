@@ -3,6 +3,8 @@
 //! Everything that can go wrong with what people wrote goes wrong here. What the plan holds is in a fixed order:
 //! subjects as the suite names them, cases as the dataset has them.
 
+pub mod selection;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -11,9 +13,9 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::document::{Document, Source};
-use crate::error::{Diagnostic, Error, Place, Problems, Result};
+use crate::error::{Diagnostic, Place, Problems, Result};
 use crate::exchange::{Answered, Params, Request, Usage};
-use crate::golden::{Case, Dataset};
+use crate::golden::Dataset;
 use crate::prompt::{self, Prompt, PromptRef};
 use crate::provider;
 use crate::provider::price::{self, Price};
@@ -22,6 +24,7 @@ use crate::suite::Suite;
 use crate::text::suggest;
 use crate::units::Cost;
 use crate::workspace::{Model, Workspace};
+use selection::Selection;
 
 /// The metric that every suite has: the share of trials that pass all their checks.
 pub const PASS: &str = "pass";
@@ -29,58 +32,6 @@ pub const PASS: &str = "pass";
 pub const ERROR_RATE: &str = "error_rate";
 /// Mistakes of one kind that are shown before the rest is left out.
 const SHOWN_RENDERINGS: usize = 5;
-
-/// What was selected of a suite.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Selection {
-    /// Prompts by name, each maybe with another version, as in `triage@v1`; empty: all, as the suite names them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub prompts: Vec<String>,
-    /// Models by alias; empty: all.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub models: Vec<String>,
-    /// Cases whose id contains one of these; empty: all.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub filters: Vec<String>,
-    /// Cases with one of these tags; empty: all.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tags: Vec<String>,
-    /// The part of all cases.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub shard: Option<Shard>,
-    /// Calls for each case of each subject, over the suite's number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub trials: Option<u32>,
-}
-
-/// The `index`-th of `count` parts of the cases, counted from 1: every `count`-th case from there on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Shard {
-    /// Which part.
-    pub index: u32,
-    /// Of how many.
-    pub count: u32,
-}
-
-impl std::str::FromStr for Shard {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
-        const WANTED: &str = "a shard is I/N, such as 1/4, with I from 1 to N";
-        let (index, count) = text.split_once('/').ok_or(WANTED)?;
-        let shard = Self {
-            index: index.parse().map_err(|_| WANTED)?,
-            count: count.parse().map_err(|_| WANTED)?,
-        };
-        if shard.index == 0 || shard.index > shard.count {
-            Err(WANTED)
-        } else {
-            Ok(shard)
-        }
-    }
-}
 
 /// A metric that a scorer gives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -185,23 +136,16 @@ impl Plan {
         suite: Suite,
         selection: &Selection,
         now: i64,
-    ) -> Result<Self> {
+    ) -> Result<Option<Self>> {
         let mut problems = Problems::default();
         let subjects = subjects(workspace, &suite, selection, now, &mut problems);
-        let dataset = problems
-            .take(suite.cases(workspace))
-            .map(|dataset| select_cases(dataset, selection));
         let mut metrics = Metrics::default();
         let scorers = suite_scorers(workspace, &suite, &mut metrics, &mut problems);
-        let Some(dataset) = problems
-            .take(dataset.unwrap_or_else(|| Err(Error::new(""))))
-            .filter(|_| problems.is_empty())
-        else {
-            return Err(problems
-                .finish()
-                .err()
-                .unwrap_or_else(|| Error::new("the suite has no cases")));
+        let Some(mut dataset) = problems.take(suite.cases(workspace)) else {
+            problems.finish()?;
+            return Ok(None);
         };
+        selection.narrow(&mut dataset.cases);
         let case_scorers = case_scorers(workspace, &dataset, &mut metrics, &mut problems);
         check_gates(&suite, &metrics.list, &mut problems);
         let plan = Self {
@@ -214,9 +158,11 @@ impl Plan {
             scorers,
             case_scorers,
         };
-        plan.check_requests(&mut problems);
+        if problems.is_empty() {
+            plan.check_requests(&mut problems);
+        }
         problems.finish()?;
-        Ok(plan)
+        Ok(Some(plan).filter(|plan| plan.trial_count() > 0))
     }
 
     /// All trials, by subject, then case, then repeat.
@@ -378,13 +324,6 @@ fn subjects(
             models.push((alias, model));
         }
     }
-    check_selected(
-        "model",
-        &selection.models,
-        suite.models.iter().map(|(alias, _)| alias.as_str()),
-        suite,
-        problems,
-    );
     let mut subjects = Vec::new();
     for prompt in &prompts {
         for (alias, model) in &models {
@@ -437,43 +376,7 @@ fn prompts(
             prompts.push(Arc::new(prompt));
         }
     }
-    let wanted: Vec<String> = selected.into_iter().map(|wanted| wanted.name).collect();
-    check_selected(
-        "prompt",
-        &wanted,
-        suite
-            .prompts
-            .iter()
-            .map(|(reference, _)| reference.name.as_str()),
-        suite,
-        problems,
-    );
     prompts
-}
-
-/// What was selected must be there.
-fn check_selected<'a>(
-    what: &str,
-    wanted: &[String],
-    known: impl Iterator<Item = &'a str> + Clone,
-    suite: &Suite,
-    problems: &mut Problems,
-) {
-    for name in wanted
-        .iter()
-        .filter(|name| !known.clone().any(|known| known == *name))
-    {
-        let all: Vec<&str> = known.clone().collect();
-        let help = match suggest(name, all.iter().copied()) {
-            Some(name) => format!("did you mean `{name}`?"),
-            None => format!("it has {}", all.join(", ")),
-        };
-        problems.push(
-            Diagnostic::new(format!("suite `{}` has no {what} `{name}`", suite.name))
-                .at(Place::file(suite.document.source.file.clone()))
-                .help(help),
-        );
-    }
 }
 
 fn price_of(model: &Model, now: i64) -> Option<Price> {
@@ -491,44 +394,6 @@ fn price_of(model: &Model, now: i64) -> Option<Price> {
         )
         .cloned(),
     }
-}
-
-fn select_cases(mut dataset: Dataset, selection: &Selection) -> Result<Dataset> {
-    let matches = |case: &Case| {
-        (selection.filters.is_empty()
-            || selection
-                .filters
-                .iter()
-                .any(|filter| case.id.contains(filter.as_str())))
-            && (selection.tags.is_empty()
-                || case.tags.iter().any(|tag| selection.tags.contains(tag)))
-    };
-    let tags: BTreeSet<String> = dataset
-        .cases
-        .iter()
-        .flat_map(|case| case.tags.iter().cloned())
-        .collect();
-    dataset.cases.retain(matches);
-    if let Some(shard) = selection.shard {
-        let mut index = 0;
-        dataset.cases.retain(|_| {
-            index += 1;
-            (index - 1) % shard.count == shard.index - 1
-        });
-    }
-    if !dataset.cases.is_empty() {
-        return Ok(dataset);
-    }
-    let nothing =
-        Diagnostic::new("the selection leaves no case").at(Place::file(dataset.file.as_str()));
-    let unknown = selection.tags.iter().find(|tag| !tags.contains(*tag));
-    Err(
-        match unknown.and_then(|tag| suggest(tag, tags.iter().map(String::as_str))) {
-            Some(tag) => nothing.help(format!("did you mean the tag `{tag}`?")),
-            None => nothing.help("loosen --filter, --tag or --shard"),
-        }
-        .into(),
-    )
 }
 
 /// The metrics so far, each with its name once.

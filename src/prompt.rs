@@ -171,6 +171,79 @@ impl PromptRef {
     }
 }
 
+/// The digests of versions that recorded runs have used: from then on a version is not changed any more.
+#[derive(Debug, Default)]
+pub struct Lock {
+    digests: BTreeMap<String, Digest>,
+}
+
+impl Lock {
+    /// The file, relative to the workspace.
+    pub const FILE: &str = "prompts/prompts.lock";
+
+    /// Reads the lock of a workspace; none is as good as an empty one.
+    pub fn load(workspace: &Workspace) -> Result<Self> {
+        if !workspace.path(Self::FILE).is_file() {
+            return Ok(Self::default());
+        }
+        let source = workspace.read(Self::FILE)?;
+        let mut digests = BTreeMap::new();
+        let mut start = 0;
+        for line in source.text.split_inclusive('\n') {
+            let entry = line
+                .split_once(' ')
+                .and_then(|(digest, name)| Some((name.trim().to_owned(), digest.parse().ok()?)));
+            match entry {
+                Some((name, digest)) => {
+                    digests.insert(name, digest);
+                }
+                None if line.trim().is_empty() || line.starts_with('#') => {}
+                None => {
+                    return Err(Diagnostic::new(
+                        "a line of the lock is a digest and a prompt version",
+                    )
+                    .at(source.place(start..start + line.trim_end().len()))
+                    .help("take the file from version control again")
+                    .into());
+                }
+            }
+            start += line.len();
+        }
+        Ok(Self { digests })
+    }
+
+    /// A version that was used is as it was used.
+    pub fn check(&self, prompt: &Prompt) -> Result<()> {
+        match self.digests.get(&prompt.label()) {
+            Some(digest) if *digest != prompt.digest => {
+                Err(Diagnostic::new(format!("{} was changed after runs had used it", prompt.label()))
+                    .at(Place::file(prompt.source.file.clone()))
+                    .help(format!(
+                        "undo the change and make it in prompts/{}/v{}.md; or, where no run counts any more, delete its line in {}",
+                        prompt.name,
+                        prompt.version + 1,
+                        Self::FILE
+                    ))
+                    .into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds versions that are used now; the text of the file where it has to be written anew.
+    pub fn add<'p>(&mut self, prompts: impl IntoIterator<Item = &'p Prompt>) -> Option<String> {
+        let before = self.digests.len();
+        for prompt in prompts {
+            self.digests.entry(prompt.label()).or_insert(prompt.digest);
+        }
+        (self.digests.len() > before).then(|| {
+            let lines = self.digests.iter().map(|(name, digest)| format!("{digest} {name}\n"));
+            let head = "# Prompt versions that recorded runs have used. Do not edit a version; make the next one.\n";
+            std::iter::once(head.to_owned()).chain(lines).collect()
+        })
+    }
+}
+
 /// Names of all prompts of a workspace, sorted.
 pub fn names(workspace: &Workspace) -> Vec<String> {
     let mut names = workspace.list("prompts", "");
@@ -233,7 +306,9 @@ pub fn load(workspace: &Workspace, reference: &PromptRef, place: &Place) -> Resu
                 .into(),
         );
     }
-    read(workspace, name, version)
+    let prompt = read(workspace, name, version)?;
+    Lock::load(workspace)?.check(&prompt)?;
+    Ok(prompt)
 }
 
 fn unknown_label(name: &str, label: &str, place: &Place) -> Error {

@@ -1,0 +1,425 @@
+//! The sentences of reports: what was found, in numbers, in the reader's words.
+
+use super::metric::Measurement;
+use super::summary::{
+    CaseVerdict, Estimate, LimitVerdict, MetricSummary, SubjectSummary, SuiteSummary, Verdict,
+};
+use crate::scorer::Unit;
+use crate::stats::compare::Reason;
+use crate::units::count;
+
+/// The headline of the whole invocation: that of its worst suite.
+pub(super) fn headline(suites: &[SuiteSummary<'_>]) -> String {
+    let worst = suites.iter().max_by_key(|suite| suite.verdict);
+    match (suites, worst) {
+        ([], _) | (_, None) => "Nothing was run".to_owned(),
+        ([suite], _) => suite.headline.clone(),
+        (_, Some(worst)) => format!("{}: {}", worst.suite, worst.headline),
+    }
+}
+
+/// One sentence on a suite, chosen by its verdict.
+pub(super) fn suite_headline(suite: &SuiteSummary<'_>) -> String {
+    let worst = suite
+        .subjects
+        .iter()
+        .find(|subject| subject.verdict == suite.verdict);
+    match suite.verdict {
+        Verdict::Regressed => worst.map_or_else(String::new, |subject| regressed(suite, subject)),
+        Verdict::Unmeasured => unmeasured(suite),
+        Verdict::Inconclusive => {
+            let metric = worst.and_then(|subject| {
+                metric_of(subject, Verdict::Inconclusive).map(|metric| (subject, metric))
+            });
+            metric.map_or_else(String::new, |(subject, metric)| {
+                format!("Cannot tell yet: {}: {}", subject.name, metric.sentence)
+            })
+        }
+        Verdict::NoBaseline => first_run(suite),
+        Verdict::Improved => {
+            let metric = suite
+                .subjects
+                .iter()
+                .find_map(|subject| Some((subject, metric_of(subject, Verdict::Improved)?)));
+            metric.map_or_else(String::new, |(subject, metric)| {
+                format!("{}: {}", subject.name, metric.sentence)
+            })
+        }
+        Verdict::Pass => passed(suite),
+    }
+}
+
+fn regressed(suite: &SuiteSummary<'_>, subject: &SubjectSummary<'_>) -> String {
+    let failed: usize = suite
+        .subjects
+        .iter()
+        .map(|subject| {
+            subject
+                .metrics
+                .iter()
+                .filter(|metric| metric.verdict == Some(Verdict::Regressed))
+                .count()
+        })
+        .sum();
+    let sentence =
+        metric_of(subject, Verdict::Regressed).map_or("", |metric| metric.sentence.as_str());
+    let others = match failed {
+        0 | 1 => String::new(),
+        2 => "; and 1 more gate failed".to_owned(),
+        more => format!("; and {} more gates failed", more - 1),
+    };
+    format!("{}: {sentence}{others}", subject.name)
+}
+
+fn unmeasured(suite: &SuiteSummary<'_>) -> String {
+    if let Some(reason) = suite.run.reason {
+        return format!(
+            "No verdict: the run is {}: {reason}",
+            suite.run.status.name()
+        );
+    }
+    let missing: usize = suite
+        .subjects
+        .iter()
+        .map(|subject| number(subject, CaseVerdict::Unmeasured))
+        .sum();
+    let all: usize = suite
+        .subjects
+        .iter()
+        .map(|subject| subject.cases.len())
+        .sum();
+    if missing > 0 {
+        return format!(
+            "No verdict: {missing} of {} have no result (they count neither as passes nor as regressions)",
+            count(all, "case")
+        );
+    }
+    let metric = suite
+        .subjects
+        .iter()
+        .find_map(|subject| Some((subject, metric_of(subject, Verdict::Unmeasured)?)));
+    metric.map_or_else(
+        || "No verdict".to_owned(),
+        |(subject, metric)| format!("No verdict: {}: {}", subject.name, metric.sentence),
+    )
+}
+
+fn first_run(suite: &SuiteSummary<'_>) -> String {
+    let cases: usize = suite
+        .subjects
+        .iter()
+        .map(|subject| subject.cases.len())
+        .sum();
+    let failing: usize = suite
+        .subjects
+        .iter()
+        .flat_map(|subject| &subject.cases)
+        .filter(|case| case.passed.passed < case.passed.measured)
+        .count();
+    format!(
+        "No baseline: {} recorded, {failing} with a failed check",
+        count(cases, "case")
+    )
+}
+
+fn passed(suite: &SuiteSummary<'_>) -> String {
+    // The widest of what is ruled out is what the suite as a whole can promise.
+    let gates = suite
+        .subjects
+        .iter()
+        .flat_map(|subject| &subject.metrics)
+        .filter(|metric| metric.gate.is_some());
+    let widest = gates
+        .filter_map(|metric| Some((metric, metric.difference?)))
+        .filter(|(metric, _)| metric.unit == Unit::Share)
+        .max_by(|(_, a), (_, b)| (-a.low).total_cmp(&-b.low));
+    match widest {
+        Some((metric, difference)) => format!(
+            "No regression: a drop of {} larger than {} is ruled out (allowed: {})",
+            metric.name,
+            points(-difference.low),
+            points(metric.gate.as_ref().map_or(0.0, |gate| gate.tolerance))
+        ),
+        None => "No regression".to_owned(),
+    }
+}
+
+fn metric_of<'s, 'a>(
+    subject: &'s SubjectSummary<'a>,
+    verdict: Verdict,
+) -> Option<&'s MetricSummary<'a>> {
+    subject
+        .metrics
+        .iter()
+        .find(|metric| metric.verdict == Some(verdict))
+}
+
+fn number(subject: &SubjectSummary<'_>, verdict: CaseVerdict) -> usize {
+    subject
+        .counts
+        .iter()
+        .find(|(other, _)| *other == verdict)
+        .map_or(0, |(_, count)| *count)
+}
+
+/// Why the program exits as it does.
+pub(super) fn exit_cause(suites: &[SuiteSummary<'_>], verdict: Verdict) -> String {
+    let named = |verdict: Verdict| {
+        let suites: Vec<&str> = suites
+            .iter()
+            .filter(|suite| suite.verdict == verdict)
+            .map(|suite| suite.suite)
+            .collect();
+        suites.join(", ")
+    };
+    let gates = |verdict: Verdict| {
+        let failed = suites.iter().flat_map(|suite| {
+            suite.subjects.iter().flat_map(move |subject| {
+                let failed = subject
+                    .metrics
+                    .iter()
+                    .filter(move |metric| metric.verdict == Some(verdict));
+                failed.map(move |metric| {
+                    format!("{} on {} of {}", metric.name, subject.name, suite.suite)
+                })
+            })
+        });
+        failed.collect::<Vec<_>>().join("; ")
+    };
+    match verdict {
+        Verdict::Regressed => format!("regressed: {}", gates(verdict)),
+        Verdict::Unmeasured => format!("unmeasured: {}", named(verdict)),
+        Verdict::Inconclusive => format!("inconclusive: {}", named(verdict)),
+        Verdict::NoBaseline => "nothing to compare with".to_owned(),
+        Verdict::Pass => "all gates passed".to_owned(),
+        Verdict::Improved => format!("improved: {}", gates(verdict)),
+    }
+}
+
+/// One plain sentence on a metric, with its numbers.
+pub(super) fn metric_sentence(
+    summary: &MetricSummary<'_>,
+    measurement: &Measurement<'_>,
+    reason: Option<Reason>,
+) -> String {
+    if let Some(why) = &measurement.not_comparable {
+        return format!(
+            "{} is not comparable: {why}; `regauge rescore` grades the baseline anew",
+            summary.name
+        );
+    }
+    let Some(now) = summary.now else {
+        return format!("{} was not measured", summary.name);
+    };
+    if let Some(gate) = summary
+        .gate
+        .as_ref()
+        .filter(|gate| gate.limit == Some(LimitVerdict::Broken))
+    {
+        return broken_limit(summary, now, gate.at_least, gate.at_most);
+    }
+    let (Some(before), Some(difference)) = (summary.before, summary.difference) else {
+        return without_baseline(summary, now);
+    };
+    let fell = fell_or_rose(summary, before, now, difference);
+    match summary.verdict {
+        Some(Verdict::Regressed) => format!(
+            "{fell}, more than the {} allowed; {}",
+            allowed(summary),
+            noise(summary, measurement)
+        ),
+        Some(Verdict::Pass) if reason == Some(Reason::IdenticalOutputs) => {
+            "all outputs are the same as before".to_owned()
+        }
+        Some(Verdict::Pass) => format!(
+            "a drop larger than {} is ruled out (allowed: {})",
+            drop_of(summary, -difference.low),
+            allowed(summary)
+        ),
+        Some(Verdict::Improved) => format!("{fell}; a drop is ruled out"),
+        Some(Verdict::Inconclusive) => {
+            format!("{}{}", measured(summary, difference), open(summary, reason))
+        }
+        Some(Verdict::Unmeasured) => {
+            format!(
+                "{} of {} have no result on a side",
+                summary.missing,
+                count(summary.pairs + summary.missing, "case")
+            )
+        }
+        Some(Verdict::NoBaseline) | None => fell,
+    }
+}
+
+fn broken_limit(
+    summary: &MetricSummary<'_>,
+    now: Estimate,
+    at_least: Option<f64>,
+    at_most: Option<f64>,
+) -> String {
+    let value = |value| show(summary.unit, value);
+    let limit = match (at_least, at_most) {
+        (Some(floor), None) => format!("below the floor of {}", value(floor)),
+        (None, Some(ceiling)) => format!("above the ceiling of {}", value(ceiling)),
+        _ => "outside of its limits".to_owned(),
+    };
+    format!(
+        "{} is {}, {limit} (90 % interval {} to {})",
+        summary.name,
+        value(now.value),
+        value(now.low),
+        value(now.high)
+    )
+}
+
+fn without_baseline(summary: &MetricSummary<'_>, now: Estimate) -> String {
+    let value = |value| show(summary.unit, value);
+    let open = summary
+        .gate
+        .as_ref()
+        .is_some_and(|gate| gate.limit == Some(LimitVerdict::Open));
+    let limit = if open {
+        "; whether its limit holds is open"
+    } else {
+        ""
+    };
+    format!(
+        "{} is {} (90 % interval {} to {}){limit}",
+        summary.name,
+        value(now.value),
+        value(now.low),
+        value(now.high)
+    )
+}
+
+fn fell_or_rose(
+    summary: &MetricSummary<'_>,
+    before: Estimate,
+    now: Estimate,
+    difference: Estimate,
+) -> String {
+    let rose = now.value > before.value;
+    let verb = if difference.value == 0.0 {
+        "stayed"
+    } else if rose {
+        "rose"
+    } else {
+        "fell"
+    };
+    let by = drop_of(summary, difference.value.abs());
+    let value = |value| show(summary.unit, value);
+    if verb == "stayed" {
+        return format!("{} stayed at {}", summary.name, value(now.value));
+    }
+    format!(
+        "{} {verb} {by}, {} to {}",
+        summary.name,
+        value(before.value),
+        value(now.value)
+    )
+}
+
+fn noise(summary: &MetricSummary<'_>, measurement: &Measurement<'_>) -> String {
+    let p = summary.p_drop.unwrap_or(1.0);
+    let adjusted = if measurement.family > 1 {
+        format!(" (adjusted for {} comparisons)", measurement.family)
+    } else {
+        String::new()
+    };
+    format!(
+        "noise alone does this {} of the time{adjusted}",
+        probability(p)
+    )
+}
+
+fn measured(summary: &MetricSummary<'_>, difference: Estimate) -> String {
+    format!(
+        "{} measured {}, 90 % interval {} to {}",
+        summary.name,
+        signed(summary, difference.value),
+        signed(summary, difference.low),
+        signed(summary, difference.high)
+    )
+}
+
+fn open(summary: &MetricSummary<'_>, reason: Option<Reason>) -> String {
+    let seen = summary.visible_drop.map_or_else(String::new, |drop| {
+        format!(
+            "; this run can see drops of {} or more",
+            drop_of(summary, drop)
+        )
+    });
+    let why = match reason {
+        Some(Reason::DropRealSizeUnclear) => {
+            "; the drop is real, whether it is larger than allowed is not clear"
+        }
+        Some(Reason::RareFailureGuard) => "; too few trials to rule out a rare failure",
+        _ => "",
+    };
+    format!("{why}{seen}")
+}
+
+fn allowed(summary: &MetricSummary<'_>) -> String {
+    let tolerance = summary.gate.as_ref().map_or(0.0, |gate| gate.tolerance);
+    if summary.relative {
+        percent(tolerance)
+    } else {
+        points_number(tolerance)
+    }
+}
+
+fn drop_of(summary: &MetricSummary<'_>, size: f64) -> String {
+    if summary.relative {
+        percent(size)
+    } else {
+        points(size)
+    }
+}
+
+fn signed(summary: &MetricSummary<'_>, value: f64) -> String {
+    let sign = if value < 0.0 { "\u{2212}" } else { "+" };
+    let size = value.abs();
+    if summary.relative {
+        format!("{sign}{}", percent(size))
+    } else {
+        format!("{sign}{}", points_number(size))
+    }
+}
+
+fn points(share: f64) -> String {
+    format!("{} points", points_number(share))
+}
+
+fn points_number(share: f64) -> String {
+    trim(format!("{:.1}", share * 100.0))
+}
+
+fn percent(share: f64) -> String {
+    format!("{} %", trim(format!("{:.1}", share * 100.0)))
+}
+
+fn trim(number: String) -> String {
+    number
+        .strip_suffix(".0")
+        .map(str::to_owned)
+        .unwrap_or(number)
+}
+
+fn probability(p: f64) -> String {
+    if p < 1e-6 {
+        "< 0.0001 %".to_owned()
+    } else {
+        format!("{} %", trim(format!("{:.2}", p * 100.0)))
+    }
+}
+
+/// A value with its unit.
+pub(super) fn show(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::Share => format!("{:.1} %", value * 100.0),
+        Unit::Milliseconds => format!("{value:.0} ms"),
+        Unit::Usd => format!("${value:.6}"),
+        Unit::Tokens => format!("{value:.1} tokens"),
+        Unit::Words => format!("{value:.1} words"),
+    }
+}
