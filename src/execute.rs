@@ -104,6 +104,7 @@ pub fn new_header(plan: &Plan, invocation: &str, git: Option<&Git>, started_at: 
         dataset: plan.dataset.digest,
         git: git.cloned(),
         regauge: env!("CARGO_PKG_VERSION").to_owned(),
+        results: Vec::new(),
     }
 }
 
@@ -551,11 +552,16 @@ fn finish(plan: &Plan, order: Progressing) -> Run {
     } else {
         Status::Complete
     };
-    Run {
+    with_results(Run {
         header,
         cases: plan.dataset.cases.clone(),
         trials: records,
-    }
+    })
+}
+
+fn with_results(mut run: Run) -> Run {
+    run.header.results = run.results();
+    run
 }
 
 fn answered(
@@ -648,11 +654,11 @@ pub fn rescore(plan: &Plan, run: &Run, invocation: &str, now: i64) -> Run {
             .map(|index| &plan.dataset.cases[*index]);
         now.unwrap_or(case).clone()
     });
-    Run {
+    with_results(Run {
         trials,
         cases: cases.collect(),
         header,
-    }
+    })
 }
 
 /// The recording of a run: its answers by request.

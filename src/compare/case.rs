@@ -1,7 +1,7 @@
 //! What became of each case.
 
 use super::metric::Measure;
-use super::side::{Side, passed, same_input};
+use super::side::{Side, same_input};
 use super::summary::{CaseSummary, CaseVerdict, Passed, ScoreSummary, TrialSummary};
 use crate::exchange::Reply;
 use crate::golden::Case;
@@ -37,7 +37,7 @@ pub(super) fn summaries<'a>(
 /// What decides on a case: whether its trials pass, or where nothing is asked of them their first graded score.
 fn deciding_measure(side: &Side<'_>, header: &Header) -> Option<Measure> {
     let mut trials = (0..side.case_count()).flat_map(|case| side.trials(case));
-    if trials.any(|trial| passed(trial).is_some()) {
+    if trials.any(|trial| trial.passed().is_some()) {
         return Some(Measure::Pass);
     }
     header
@@ -183,7 +183,7 @@ fn count_passed(trials: &[TrialRecord]) -> Passed {
     Passed {
         passed: trials
             .iter()
-            .filter(|trial| passed(trial) == Some(true))
+            .filter(|trial| trial.passed() == Some(true))
             .count(),
         measured: trials
             .iter()
@@ -276,7 +276,7 @@ fn trial_summary<'a>(
             .map(|response| response.tool_calls.as_slice())
             .unwrap_or_default(),
         failure: failure_of(trial),
-        passed: passed(trial),
+        passed: trial.passed(),
         scores,
         latency_ms: response
             .and(trial.answer.as_ref())

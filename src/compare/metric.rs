@@ -1,6 +1,6 @@
 //! One metric of one subject: its values on both sides, the test of their difference, and its limits.
 
-use super::side::{Side, is_error, passed, same_input};
+use super::side::{Side, same_input};
 use super::summary::{Estimate, GateSummary, LimitVerdict, MetricSummary, Verdict};
 use super::wording;
 use crate::history::run::{Header, TrialRecord};
@@ -41,8 +41,8 @@ impl Measure {
     pub(super) fn of(self, trial: &TrialRecord) -> Option<f64> {
         let share = |yes: bool| if yes { 1.0 } else { 0.0 };
         match self {
-            Self::Pass => passed(trial).map(share),
-            Self::ErrorRate => Some(share(is_error(trial))),
+            Self::Pass => trial.passed().map(share),
+            Self::ErrorRate => Some(share(trial.is_error())),
             Self::Scored(metric) => trial.score(metric).map(|score| score.value),
         }
     }

@@ -7,7 +7,6 @@ use super::metric::Measure;
 use crate::exchange::Outcome;
 use crate::golden::Case;
 use crate::history::run::{Run, SubjectRecord, TrialRecord};
-use crate::plan::Graded;
 
 /// One subject of one run.
 pub(super) struct Side<'a> {
@@ -107,33 +106,4 @@ impl<'a> Side<'a> {
 /// Whether two cases ask the same: equal variables and equal approved outputs.
 pub(super) fn same_input(one: &Case, other: &Case) -> bool {
     one.vars == other.vars && one.expected == other.expected
-}
-
-/// Whether a trial passed all of its checks; `None` where it has no result, a scorer could not say, or nothing was
-/// asked of it.
-pub(super) fn passed(trial: &TrialRecord) -> Option<bool> {
-    if !trial.outcome.is_measured() {
-        return None;
-    }
-    let mut verdict = None;
-    for grade in &trial.grades {
-        match &grade.result {
-            Graded::Error(_) => return None,
-            Graded::Score(score) => {
-                if let Some(passed) = score.passed {
-                    verdict = Some(verdict.unwrap_or(true) && passed);
-                }
-            }
-        }
-    }
-    verdict
-}
-
-/// Whether a trial gave nothing that could be graded.
-pub(super) fn is_error(trial: &TrialRecord) -> bool {
-    !trial.outcome.is_measured()
-        || trial
-            .grades
-            .iter()
-            .any(|grade| matches!(grade.result, Graded::Error(_)))
 }

@@ -1,12 +1,14 @@
 //! A run: one execution of a suite, as it is kept.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::exchange::{Answered, Outcome, WireFormat};
 use crate::golden::Case;
 use crate::plan::selection::Selection;
-use crate::plan::{Grade, Graded, Metric};
+use crate::plan::{Grade, Graded, Metric, PASS};
 use crate::scorer::Score;
 use crate::suite::{GateRule, Policy};
 use crate::units::Cost;
@@ -66,6 +68,21 @@ pub struct Header {
     pub git: Option<Git>,
     /// The version of Regauge.
     pub regauge: String,
+    /// What came out, in one number for each metric of each subject; filled when the run ends.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub results: Vec<ResultRecord>,
+}
+
+/// A metric of a subject in one number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResultRecord {
+    /// Index into [`Header::subjects`].
+    pub subject: usize,
+    /// The metric.
+    pub metric: String,
+    /// The weighted mean over cases of the mean over trials.
+    pub value: f64,
 }
 
 /// How far a run came.
@@ -181,6 +198,54 @@ pub enum Origin {
     Nowhere,
 }
 
+impl Run {
+    /// The metrics of all subjects, each in one number: [`PASS`], then those of the scorers.
+    pub fn results(&self) -> Vec<ResultRecord> {
+        let mut results = Vec::new();
+        for subject in 0..self.header.subjects.len() {
+            let mut note = |metric: &str, value: Option<f64>| {
+                results.extend(value.map(|value| ResultRecord {
+                    subject,
+                    metric: metric.to_owned(),
+                    value,
+                }));
+            };
+            note(
+                PASS,
+                self.mean(subject, |trial| {
+                    trial.passed().map(|passed| if passed { 1.0 } else { 0.0 })
+                }),
+            );
+            for (index, metric) in self.header.metrics.iter().enumerate() {
+                note(
+                    &metric.name,
+                    self.mean(subject, |trial| trial.score(index).map(|score| score.value)),
+                );
+            }
+        }
+        results
+    }
+
+    fn mean(&self, subject: usize, value: impl Fn(&TrialRecord) -> Option<f64>) -> Option<f64> {
+        let mut by_case: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+        for trial in self.trials.iter().filter(|trial| trial.subject == subject) {
+            if let Some(value) = value(trial) {
+                let (sum, count) = by_case.entry(trial.case).or_default();
+                *sum += value;
+                *count += 1.0;
+            }
+        }
+        let (sum, weights) =
+            by_case
+                .iter()
+                .fold((0.0, 0.0), |(sum, weights), (case, (values, count))| {
+                    let weight = self.cases[*case].weight;
+                    (sum + weight * values / count, weights + weight)
+                });
+        (weights > 0.0).then(|| sum / weights)
+    }
+}
+
 impl TrialRecord {
     /// The text of the answer; empty where there is none.
     pub fn output(&self) -> &str {
@@ -199,5 +264,34 @@ impl TrialRecord {
                 Graded::Score(score) => Some(score),
                 Graded::Error(_) => None,
             })
+    }
+
+    /// Whether it passed all of its checks; `None` where it has no result, a scorer could not say, or nothing was
+    /// asked of it.
+    pub fn passed(&self) -> Option<bool> {
+        if !self.outcome.is_measured() {
+            return None;
+        }
+        let mut verdict = None;
+        for grade in &self.grades {
+            match &grade.result {
+                Graded::Error(_) => return None,
+                Graded::Score(score) => {
+                    if let Some(passed) = score.passed {
+                        verdict = Some(verdict.unwrap_or(true) && passed);
+                    }
+                }
+            }
+        }
+        verdict
+    }
+
+    /// Whether it gave nothing that could be graded.
+    pub fn is_error(&self) -> bool {
+        !self.outcome.is_measured()
+            || self
+                .grades
+                .iter()
+                .any(|grade| matches!(grade.result, Graded::Error(_)))
     }
 }
