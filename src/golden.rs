@@ -21,6 +21,26 @@ pub const RESERVED: &[&str] = &[
     "id", "expected", "tags", "cluster", "weight", "split", "critical", "scorers", "golden",
 ];
 
+/// A row as JSON Schema, for editors.
+pub fn schema() -> Value {
+    let text = |doc: &str| serde_json::json!({"type": ["string", "number"], "description": doc});
+    serde_json::json!({
+        "type": "object",
+        "description": "a case; every column that is not named here is a variable for the prompts",
+        "properties": {
+            "id": text("its name in all runs; without one the digest of its variables"),
+            "expected": {"description": "the approved output"},
+            "tags": {"type": ["array", "string"], "items": {"type": "string"}, "description": "words to select by"},
+            "cluster": text("cases with the same cluster are no independent evidence"),
+            "weight": {"type": "number", "exclusiveMinimum": 0, "description": "its share in metrics (default 1)"},
+            "split": text("the part of the dataset that it belongs to"),
+            "critical": {"type": "boolean", "description": "whether this case alone may fail the run"},
+            "scorers": {"type": "array", "description": "scorers of this case, beside or over those of the suite"},
+            "golden": {"type": "object", "description": "where the approved output came from"},
+        },
+    })
+}
+
 /// One input with what is known of the right answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,6 +1,7 @@
 //! Regauge answers one question about an LLM feature: did this change of prompt, model or endpoint make it worse,
 //! how sure are we, and what exactly changed?
 
+pub mod cli;
 pub mod compare;
 pub mod digest;
 pub mod document;
@@ -14,6 +15,7 @@ pub mod history;
 pub mod plan;
 pub mod prompt;
 pub mod provider;
+pub mod report;
 pub mod scorer;
 pub mod secret;
 pub mod shape;

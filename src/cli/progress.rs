@@ -1,0 +1,162 @@
+//! Progress on stderr: a bar on a terminal, a line now and then elsewhere.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::ProgressMode;
+use super::console::Console;
+use crate::engine::Event;
+use crate::exchange::Failure;
+use crate::execute::Progress;
+use crate::units::{Cost, show_duration};
+
+/// The least time between two plain lines.
+const EVERY: Duration = Duration::from_mins(1);
+
+/// Shows how far a run is.
+pub(super) struct Display<'a> {
+    console: &'a Console,
+    mode: ProgressMode,
+    bar: Option<ProgressBar>,
+    started: Instant,
+    said: Instant,
+    calls: usize,
+    done: usize,
+    failed: usize,
+    retries: usize,
+    spent: Option<Cost>,
+    last_failure: Option<Failure>,
+}
+
+impl<'a> Display<'a> {
+    pub(super) fn new(console: &'a Console, mode: ProgressMode) -> Self {
+        let mode = match mode {
+            ProgressMode::Auto if console.is_live => ProgressMode::Live,
+            ProgressMode::Auto => ProgressMode::Plain,
+            mode => mode,
+        };
+        let now = Instant::now();
+        Self {
+            console,
+            mode,
+            bar: None,
+            started: now,
+            said: now,
+            calls: 0,
+            done: 0,
+            failed: 0,
+            retries: 0,
+            spent: Some(Cost::ZERO),
+            last_failure: None,
+        }
+    }
+
+    pub(super) fn tell(&mut self, progress: &Progress<'_>) {
+        match progress {
+            Progress::Begun { calls, known } => self.begin(*calls, *known),
+            Progress::Event(Event::Retry { failure, .. }) => {
+                self.retries += 1;
+                self.last_failure = Some(failure.clone());
+            }
+            Progress::Event(Event::Done { answer, cost, .. }) => {
+                self.done += 1;
+                self.failed += usize::from(answer.reply.response().is_none());
+                // The sum is unknown once the price of one call is.
+                self.spent = self.spent.zip(*cost).map(|(sum, cost)| sum + cost);
+            }
+            Progress::Event(Event::GivenUp { .. }) => self.done += 1,
+        }
+        self.show();
+    }
+
+    pub(super) fn end(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        if self.calls > 0 && self.mode != ProgressMode::None {
+            self.console.note(&format!(
+                "{} in {}",
+                self.state(),
+                show_duration(self.started.elapsed())
+            ));
+        }
+    }
+
+    fn begin(&mut self, calls: usize, known: usize) {
+        self.calls = calls;
+        self.started = Instant::now();
+        self.said = self.started;
+        if calls == 0 || self.mode == ProgressMode::None {
+            return;
+        }
+        let known = if known > 0 {
+            format!(" ({known} answers are known)")
+        } else {
+            String::new()
+        };
+        self.console
+            .note(&format!("{}{known}", crate::units::count(calls, "call")));
+        if self.mode == ProgressMode::Live {
+            let style = ProgressStyle::with_template("{bar:24} {pos}/{len} {msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar =
+                ProgressBar::with_draw_target(Some(calls as u64), ProgressDrawTarget::stderr())
+                    .with_style(style);
+            self.bar = Some(bar);
+        }
+    }
+
+    fn show(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(self.done as u64);
+            bar.set_message(self.state());
+            return;
+        }
+        let tenth = (self.calls / 10).max(1);
+        let is_due = self.done % tenth == 0 && self.said.elapsed() >= EVERY;
+        if self.mode == ProgressMode::Plain && self.done > 0 && is_due {
+            self.said = Instant::now();
+            self.console.note(&self.state());
+        }
+    }
+
+    /// Rate, spend, failures, attempts and the time that is left.
+    fn state(&self) -> String {
+        let elapsed = self.started.elapsed();
+        let mut parts = vec![format!("{}/{} calls", self.done, self.calls)];
+        if elapsed.as_secs_f64() > 0.0 {
+            #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+            let rate = self.done as f64 / elapsed.as_secs_f64();
+            parts.push(format!("{rate:.1}/s"));
+        }
+        if let Some(spent) = self.spent.filter(|spent| *spent > Cost::ZERO) {
+            parts.push(spent.to_string());
+        }
+        if self.failed > 0 {
+            parts.push(format!("{} failed", self.failed));
+        }
+        if self.retries > 0 {
+            let why = self
+                .last_failure
+                .as_ref()
+                .map_or_else(String::new, |failure| {
+                    format!(
+                        ", last after {}",
+                        crate::error::picture_controls(&failure.to_string())
+                    )
+                });
+            parts.push(format!("{} repeated{why}", self.retries));
+        }
+        if self.done > 0 && self.done < self.calls {
+            let left = elapsed.mul_f64(ratio(self.calls - self.done, self.done));
+            parts.push(format!("{} left", show_duration(left)));
+        }
+        parts.join(" · ")
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
+fn ratio(part: usize, whole: usize) -> f64 {
+    part as f64 / whole as f64
+}

@@ -1,0 +1,65 @@
+//! `regauge rescore`: the answers of a run, graded again with the scorers of today; no call is made.
+
+use clap::Args;
+
+use super::Exit;
+use super::console::Console;
+use super::outcome::{self, OutputArgs};
+use super::run::block_on;
+use crate::compare::Compared;
+use crate::engine::endpoint::now_ms;
+use crate::error::{Diagnostic, Result};
+use crate::execute;
+use crate::history::baseline;
+use crate::history::run::Run;
+use crate::history::store::History;
+use crate::plan::Plan;
+use crate::suite;
+use crate::workspace::Workspace;
+
+#[derive(Debug, Args)]
+pub(super) struct RescoreArgs {
+    /// The run: its id, the start or end of it, or `latest`.
+    #[arg(default_value = "latest")]
+    run: String,
+    /// What to compare with: a run, a run file, or `none` [default: by rule, which the report prints]. A run is graded
+    /// again with the same scorers first.
+    #[arg(long, value_name = "RUN|FILE|none")]
+    baseline: Option<String>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(super) fn run(args: &RescoreArgs, workspace: &Workspace, console: &Console) -> Result<Exit> {
+    let (run, baseline, rule) = block_on(async {
+        let history = History::open(workspace).await?;
+        let old = history.load(&history.resolve(&args.run).await?).await?;
+        let suite = suite::read(workspace, &old.header.file)?;
+        let now = now_ms();
+        let plan = Plan::new(workspace, suite, &old.header.selection, now)?.ok_or_else(|| {
+            Diagnostic::new(format!("suite `{}` has no case any more", old.header.suite))
+        })?;
+        let invocation = execute::new_invocation();
+        let run = execute::rescore(&plan, &old, &invocation, now);
+        history.finish(&run).await?;
+        let choice = baseline::choose(
+            workspace,
+            &history,
+            &old.header,
+            args.baseline.as_deref(),
+            Some(&plan.suite),
+        )
+        .await?;
+        let baseline: Option<Run> = choice
+            .run
+            .map(|baseline| execute::rescore(&plan, &baseline, &invocation, now));
+        Ok((run, baseline, choice.rule))
+    })?;
+    console.note(&format!("graded again as run {}", run.header.id));
+    let compared = [Compared {
+        run: &run,
+        baseline: baseline.as_ref(),
+        rule,
+    }];
+    outcome::publish(&compared, &args.output, workspace, console)
+}
