@@ -2,3 +2,5 @@
 
 mod endpoint;
 mod endpoint_test;
+mod project;
+mod project_test;
