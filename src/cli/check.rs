@@ -68,7 +68,7 @@ pub(super) fn run(args: &CheckArgs, workspace: &Workspace, console: &Console) ->
 
 fn show(plan: &Plan, forecasts: &[Forecast]) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table.set_header([
         "subject",
         "model",

@@ -44,7 +44,7 @@ pub(super) fn run(args: &HistoryArgs, workspace: &Workspace, console: &Console) 
 
 fn show(headers: &[Header]) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table.set_header([
         "run",
         "begun (UTC)",
