@@ -4,3 +4,4 @@ mod endpoint;
 mod endpoint_test;
 mod project;
 mod project_test;
+mod tidy;
