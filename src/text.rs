@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use unicode_segmentation::UnicodeSegmentation;
 
+mod align;
+pub mod data;
+pub mod diff;
 pub mod normalize;
 
 /// Names longer than this are not compared: the distance is quadratic in their length.
