@@ -5,6 +5,7 @@ use crate::document::Source;
 use crate::error::Error;
 use crate::exchange::{Finish, Usage};
 
+mod conformance;
 mod properties;
 
 fn no_file(path: &str) -> Result<Value> {
