@@ -167,6 +167,7 @@ impl Shape {
             Self::Text => "a text".into(),
             Self::Bool => "true or false".into(),
             Self::Count(least) => format!("a whole number from {least} up"),
+            Self::Number(low, high) if low.is_infinite() && high.is_infinite() => "a number".into(),
             Self::Number(low, high) if high.is_infinite() => format!("a number from {low} up"),
             Self::Number(low, high) => format!("a number from {low} to {high}"),
             Self::Share => "a share from 0 to 1, or a percentage".into(),

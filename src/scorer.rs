@@ -1,0 +1,365 @@
+//! Scorers: rules that grade one answer.
+//!
+//! A scorer is pure. It is compiled from one entry of a suite, with every mistake shown where it stands, and then asked
+//! once for each answer. What it cannot judge, since the expected value or a measurement is missing, is an error that
+//! the caller keeps as missing, and never a zero.
+//!
+//! What scorers there are is data, in [`registry`]; entries are checked, documented and described to editors from there.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::digest::Digest;
+use crate::document::{Document, Node};
+use crate::error::{Problems, Result};
+use crate::exchange::Response;
+use crate::text::excerpt;
+use crate::text::normalize::Normalize;
+use crate::units::Cost;
+
+mod entry;
+mod expected;
+mod likeness;
+mod matching;
+mod measure;
+mod options;
+pub mod registry;
+mod structure;
+mod transform;
+
+use entry::Entry;
+use expected::{Expected, Wanted};
+use registry::{KINDS, Kind};
+use transform::Transform;
+
+/// What a scorer found, or why there is no score.
+type OrMissing<T> = std::result::Result<T, String>;
+
+/// Characters of a note.
+const LONGEST_NOTE: usize = 200;
+
+/// What a value of a scorer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// A share from 0 to 1.
+    Share,
+    /// Milliseconds.
+    Milliseconds,
+    /// US dollars.
+    Usd,
+    /// Tokens.
+    Tokens,
+    /// Words.
+    Words,
+}
+
+impl Unit {
+    /// Whether less of it is better. Of words neither more nor less is, which is why they are only ever shown.
+    pub fn lower_is_better(self) -> bool {
+        matches!(self, Self::Milliseconds | Self::Usd | Self::Tokens)
+    }
+}
+
+/// What is graded.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    /// What the model answered.
+    pub response: &'a Response,
+    /// How long it took; not finite where nobody knows.
+    pub latency_ms: f64,
+    /// What it cost, where that is known.
+    pub cost: Option<Cost>,
+}
+
+/// What it is graded against.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// The approved output of the case.
+    pub expected: Option<&'a Value>,
+    /// The variables of the case.
+    pub vars: &'a Map<String, Value>,
+}
+
+/// The result of a scorer for one answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Score {
+    /// A share from 0 to 1, or a measured quantity in the unit of its scorer; always finite.
+    pub value: f64,
+    /// Whether it is good enough; `None` where nothing says what is enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed: Option<bool>,
+    /// Why it is not good enough, in at most 200 characters. It may quote the answer and the expected output as they
+    /// are: reports escape it, and leave it out where no text may be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// A rule with its options, ready to grade.
+#[derive(Debug)]
+pub struct Scorer {
+    /// The name of its metric in reports and gates.
+    pub metric: String,
+    /// Its share in the weighted score of a trial.
+    pub weight: f64,
+    /// Whether it is shown only and never gates.
+    pub informational: bool,
+    kind: &'static Kind,
+    negate: bool,
+    normalize: Normalize,
+    transforms: Vec<Transform>,
+    expected: Expected,
+    rule: Rule,
+    fingerprint: Digest,
+}
+
+/// The rule itself, by family.
+#[derive(Debug)]
+enum Rule {
+    Matching(matching::Matching),
+    Structure(structure::Structure),
+    Likeness(likeness::Likeness),
+    Measure(measure::Measure),
+}
+
+/// What a rule looks at.
+struct Subject<'a> {
+    /// The answer after transforms.
+    text: &'a str,
+    answer: &'a Answer<'a>,
+    wanted: Wanted<'a>,
+    normalize: &'a Normalize,
+}
+
+/// What a rule found, before it is negated.
+#[derive(Debug)]
+struct Reading {
+    value: f64,
+    holds: Option<bool>,
+    /// Why it does not hold.
+    note: Option<String>,
+}
+
+impl Reading {
+    /// Of a rule that holds or does not; the note is only made where it is needed.
+    fn binary(holds: bool, note: impl FnOnce() -> String) -> Self {
+        Self::decided(f64::from(u8::from(holds)), Some(holds), note)
+    }
+
+    /// Of a quantity that holds, does not, or is only shown.
+    fn decided(value: f64, holds: Option<bool>, note: impl FnOnce() -> String) -> Self {
+        Self {
+            value,
+            holds,
+            note: (holds == Some(false)).then(note),
+        }
+    }
+}
+
+impl Scorer {
+    /// The name of the scorer.
+    pub fn name(&self) -> &'static str {
+        self.kind.name
+    }
+
+    /// What its values are.
+    pub fn unit(&self) -> Unit {
+        match &self.rule {
+            Rule::Matching(_) | Rule::Structure(_) | Rule::Likeness(_) => Unit::Share,
+            Rule::Measure(measure) => measure.unit(),
+        }
+    }
+
+    /// Whether less of its value is better.
+    pub fn lower_is_better(&self) -> bool {
+        self.unit().lower_is_better()
+    }
+
+    /// Whether every value is 0 or 1.
+    pub fn binary(&self) -> bool {
+        match &self.rule {
+            Rule::Matching(_) | Rule::Structure(_) => true,
+            Rule::Likeness(_) => false,
+            Rule::Measure(measure) => measure.unit() == Unit::Share,
+        }
+    }
+
+    /// The digest of all that can change a score or whether it passes: the rule, its version and its options, a schema
+    /// by its content. Names, weights and what gates are no part of it.
+    pub fn fingerprint(&self) -> Digest {
+        self.fingerprint
+    }
+
+    /// Grades one answer, whether it is whole, cut or a refusal: what counts is its text.
+    ///
+    /// The answer goes through the transforms, then it and the expected value through `normalize`, then the rule reads
+    /// them, and at last `negate` turns the result round (`1 - value`, and what passed does not). An answer in which a
+    /// transform finds nothing has failed with the value 0, negated or not.
+    ///
+    /// # Errors
+    /// Says why there is no score: no expected value, one that the rule cannot use, or no measurement. The trial is
+    /// then missing from the metric.
+    pub fn grade(
+        &self,
+        target: &Target<'_>,
+        answer: &Answer<'_>,
+    ) -> std::result::Result<Score, String> {
+        let wanted = self.expected.of(target)?;
+        let text = match transform::apply(&self.transforms, &answer.response.text) {
+            Ok(text) => text,
+            Err(note) => return Ok(self.nothing(&note)),
+        };
+        let subject = Subject {
+            text: &text,
+            answer,
+            wanted,
+            normalize: &self.normalize,
+        };
+        let reading = match &self.rule {
+            Rule::Matching(rule) => rule.read(&subject)?,
+            Rule::Structure(rule) => rule.read(&subject)?,
+            Rule::Likeness(rule) => rule.read(&subject)?,
+            Rule::Measure(rule) => rule.read(&subject)?,
+        };
+        Ok(self.judge(reading, &wanted))
+    }
+
+    fn judge(&self, reading: Reading, wanted: &Wanted<'_>) -> Score {
+        if !self.negate {
+            return Score {
+                value: reading.value,
+                passed: reading.holds,
+                note: reading.note.map(shortened),
+            };
+        }
+        let unwanted = || {
+            let note = format!("not wanted: {} {}", self.kind.name, wanted.describe());
+            shortened(note.trim_end().to_owned())
+        };
+        Score {
+            value: 1.0 - reading.value,
+            passed: reading.holds.map(|holds| !holds),
+            note: (reading.holds == Some(true)).then(unwanted),
+        }
+    }
+
+    /// The score of an answer in which a transform found nothing.
+    fn nothing(&self, note: &str) -> Score {
+        let decides = match &self.rule {
+            Rule::Matching(_) | Rule::Structure(_) => true,
+            Rule::Likeness(likeness) => likeness.threshold.is_some(),
+            Rule::Measure(measure) => measure.unit() == Unit::Share,
+        };
+        Score {
+            value: 0.0,
+            passed: decides.then_some(false),
+            note: Some(shortened(note.to_owned())),
+        }
+    }
+
+    /// What the fingerprint is made of.
+    fn identity(&self) -> Value {
+        let steps: Vec<&str> = self
+            .normalize
+            .steps()
+            .iter()
+            .map(|step| step.name())
+            .collect();
+        let transforms: Vec<Value> = self.transforms.iter().map(Transform::identity).collect();
+        let rule = match &self.rule {
+            Rule::Matching(_) => Value::Null,
+            Rule::Structure(rule) => rule.identity(),
+            Rule::Likeness(rule) => json!({"threshold": rule.threshold}),
+            Rule::Measure(rule) => rule.identity(),
+        };
+        json!({
+            "scorer": self.kind.name,
+            "version": self.kind.version,
+            "negate": self.negate,
+            "normalize": steps,
+            "transform": transforms,
+            "expected": self.expected.identity(),
+            "rule": rule,
+        })
+    }
+}
+
+/// Reads one entry of `scorers`: a name, or a name with a value or options. A schema that is given by its path is read
+/// with `load`.
+///
+/// # Errors
+/// All mistakes of the entry, each with its place.
+pub fn compile(
+    document: &Document,
+    node: &Node,
+    load: &dyn Fn(&str) -> Result<Value>,
+) -> Result<Scorer> {
+    let entry = Entry::read(document, node, load)?;
+    let kind = entry.kind;
+    let mut problems = Problems::default();
+    entry.check(&mut problems);
+    if let Some(node) = entry.get("metric").filter(|node| is_blank(node)) {
+        problems.push(entry.problem(node, format!("`{}.metric` is empty", kind.name)));
+    }
+    let normalize = matching::normalize(&entry);
+    let transforms = problems.take(transform::read(&entry));
+    let expected = problems.take(expected::read(&entry, &normalize));
+    let rule = problems.take((kind.build)(&entry));
+    problems.finish()?;
+    let (Some(transforms), Some(expected), Some(rule)) = (transforms, expected, rule) else {
+        unreachable!("what could not be read was noted as a problem")
+    };
+    let mut scorer = Scorer {
+        metric: entry.text("metric").unwrap_or(kind.name).to_owned(),
+        weight: entry.number("weight").unwrap_or(1.0),
+        informational: entry.flag("informational"),
+        kind,
+        negate: entry.flag("negate"),
+        normalize,
+        transforms,
+        expected,
+        rule,
+        fingerprint: Digest::of_bytes(&[]),
+    };
+    scorer.informational |= scorer.unit() == Unit::Words;
+    scorer.fingerprint = Digest::of(&scorer.identity());
+    Ok(scorer)
+}
+
+/// JSON Schema (2020-12) of one entry of `scorers`, for editors.
+pub fn schema() -> Value {
+    let bare: Vec<Value> = KINDS
+        .iter()
+        .filter(|kind| kind.can_be_bare())
+        .map(|kind| json!({"const": kind.name, "description": kind.summary}))
+        .collect();
+    let properties: Map<String, Value> = KINDS
+        .iter()
+        .map(|kind| (kind.name.to_owned(), kind.entry_schema()))
+        .collect();
+    json!({"anyOf": [
+        {"oneOf": bare},
+        {
+            "type": "object",
+            "properties": properties,
+            "additionalProperties": false,
+            "minProperties": 1,
+            "maxProperties": 1,
+        },
+    ]})
+}
+
+fn is_blank(node: &Node) -> bool {
+    node.text().is_some_and(|text| text.trim().is_empty())
+}
+
+fn shortened(note: String) -> String {
+    match excerpt(&note, LONGEST_NOTE) {
+        std::borrow::Cow::Borrowed(_) => note,
+        std::borrow::Cow::Owned(short) => short,
+    }
+}
+
+#[cfg(test)]
+mod tests;

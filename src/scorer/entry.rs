@@ -1,0 +1,188 @@
+//! One entry of `scorers` as it was written, its options found and checked.
+
+use serde_json::Value;
+
+use crate::document::{Data, Document, Node};
+use crate::error::{Diagnostic, Place, Problems, Result};
+use crate::shape::check_record;
+use crate::text::suggest;
+use crate::units::parse_share;
+
+use super::registry::{KINDS, Kind};
+
+/// A scorer with its options, not yet compiled.
+pub(super) struct Entry<'a> {
+    pub(super) kind: &'static Kind,
+    pub(super) load: &'a dyn Fn(&str) -> Result<Value>,
+    document: &'a Document,
+    /// Where the entry stands: its name, or all of it.
+    place: Place,
+    form: Form<'a>,
+}
+
+/// How the options were written.
+enum Form<'a> {
+    /// `- exact`
+    Bare(&'a Node),
+    /// `- contains: hi`; the value fills the main option.
+    Main(&'a Node),
+    /// `- contains: { expected: hi }`
+    Options(&'a Node),
+}
+
+impl<'a> Entry<'a> {
+    pub(super) fn read(
+        document: &'a Document,
+        node: &'a Node,
+        load: &'a dyn Fn(&str) -> Result<Value>,
+    ) -> Result<Self> {
+        let entry = |name: &str, place: Place, form: Form<'a>| match Kind::named(name) {
+            Some(kind) => Ok(Self {
+                kind,
+                load,
+                document,
+                place,
+                form,
+            }),
+            None => Err(unknown(name, place).into()),
+        };
+        match &node.data {
+            Data::Text(name) => entry(name, document.place(node), Form::Bare(node)),
+            Data::Map(entries) if entries.len() == 1 => {
+                let (key, value) = &entries[0];
+                let form = match &value.data {
+                    Data::Null => Form::Bare(value),
+                    Data::Map(_) => Form::Options(value),
+                    Data::Bool(_) | Data::Number(_) | Data::Text(_) | Data::List(_) => {
+                        Form::Main(value)
+                    }
+                };
+                entry(&key.name, document.source.place(key.span.clone()), form)
+            }
+            _ => Err(malformed(document, node).into()),
+        }
+    }
+
+    /// Notes all options that are not as the registry says.
+    pub(super) fn check(&self, problems: &mut Problems) {
+        let fields = self.kind.fields();
+        let no_options = |node: &Node| Node {
+            data: Data::Map(Vec::new()),
+            span: node.span.clone(),
+        };
+        match self.form {
+            Form::Bare(node) => {
+                check_record(
+                    &fields,
+                    self.document,
+                    &no_options(node),
+                    self.kind.name,
+                    problems,
+                );
+            }
+            Form::Options(node) => {
+                check_record(&fields, self.document, node, self.kind.name, problems);
+            }
+            Form::Main(node) => match fields
+                .iter()
+                .find(|field| Some(field.name) == self.kind.main)
+            {
+                Some(field) => field
+                    .shape
+                    .check(self.document, node, self.kind.name, problems),
+                None => problems.push(self.refuse_main(node)),
+            },
+        }
+    }
+
+    fn refuse_main(&self, node: &Node) -> Diagnostic {
+        let names: Vec<&str> = self.kind.fields().iter().map(|field| field.name).collect();
+        Diagnostic::new(format!("`{}` takes options by name", self.kind.name))
+            .at(self.document.place(node))
+            .help(format!("its options are {}", names.join(", ")))
+    }
+
+    /// An option as it was written.
+    pub(super) fn get(&self, name: &str) -> Option<&'a Node> {
+        match self.form {
+            Form::Bare(_) => None,
+            Form::Main(node) => (self.kind.main == Some(name)).then_some(node),
+            Form::Options(node) => node.get(name),
+        }
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&'a str> {
+        self.get(name)?.text()
+    }
+
+    pub(super) fn number(&self, name: &str) -> Option<f64> {
+        self.get(name)?.number()
+    }
+
+    pub(super) fn count(&self, name: &str) -> Option<u64> {
+        self.get(name)?.count()
+    }
+
+    pub(super) fn flag(&self, name: &str) -> bool {
+        self.get(name).and_then(Node::bool).unwrap_or_default()
+    }
+
+    /// A share written as `0.8` or `80%`.
+    pub(super) fn share(&self, name: &str) -> Option<f64> {
+        let node = self.get(name)?;
+        node.number().or_else(|| node.text().and_then(parse_share))
+    }
+
+    /// A mistake in the value of an option.
+    pub(super) fn problem(&self, node: &Node, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(message).at(self.document.place(node))
+    }
+
+    /// A mistake in the entry as a whole.
+    pub(super) fn problem_of_all(&self, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(message).at(self.place.clone())
+    }
+
+    /// The name of an option as people see it: `regex.pattern`, or `regex` where it was written short.
+    pub(super) fn path(&self, option: &str) -> String {
+        match self.form {
+            Form::Main(_) => self.kind.name.to_owned(),
+            Form::Bare(_) | Form::Options(_) => format!("{}.{option}", self.kind.name),
+        }
+    }
+}
+
+fn unknown(name: &str, place: Place) -> Diagnostic {
+    let names = KINDS.iter().map(|kind| kind.name);
+    let help = match suggest(name, names.clone()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("the scorers are {}", names.collect::<Vec<_>>().join(", ")),
+    };
+    Diagnostic::new(format!("unknown scorer `{name}`"))
+        .at(place)
+        .help(help)
+}
+
+fn malformed(document: &Document, node: &Node) -> Diagnostic {
+    const FORMS: &str = "write a name, `name: value` or `name: { option: value }`";
+    let [(first, _), (second, _), ..] = node.entries() else {
+        return Diagnostic::new("a scorer has a name")
+            .at(document.place(node))
+            .help(FORMS);
+    };
+    let is_option = Kind::named(&first.name)
+        .is_some_and(|kind| kind.fields().iter().any(|field| field.name == second.name));
+    let help = if is_option {
+        format!("indent `{}` under `{}:`", second.name, first.name)
+    } else if Kind::named(&second.name).is_some() {
+        format!("give `{}` a `-` of its own", second.name)
+    } else {
+        FORMS.to_owned()
+    };
+    Diagnostic::new(format!(
+        "a scorer has one name, found `{}` and `{}`",
+        first.name, second.name
+    ))
+    .at(document.source.place(second.span.clone()))
+    .help(help)
+}

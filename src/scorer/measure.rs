@@ -1,0 +1,322 @@
+//! Scorers that count or measure: words, time, money, tokens, and why an answer ended.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::document::Node;
+use crate::error::{Problems, Result};
+use crate::exchange::{Finish, Response};
+use crate::shape::{Field, Shape};
+use crate::text::{excerpt, words};
+use crate::units::{Cost, count, parse_duration, show_duration};
+
+use super::entry::Entry;
+use super::options::{COMMON, NEGATE, TRANSFORM};
+use super::registry::{Expects, Kind};
+use super::{OrMissing, Reading, Rule, Subject, Unit};
+
+/// With `min` or `max`: 1 if the number of words lies within them, both included, else 0. Without either: the number
+/// itself, which is only shown. Words are segments of UAX #29 with a letter or a digit: `well-known` has two, `it's`
+/// and `3.5` have one, a Chinese character is one.
+pub(super) const WORD_COUNT: Kind = Kind {
+    name: "word-count",
+    summary: "how long the answer is, in words",
+    definition: "With `min` or `max`: 1 if the number of words lies within them, both included, else 0. Without \
+                 either: the number of words, for information. Words are the segments of UAX #29 that hold a letter or \
+                 a digit.",
+    main: None,
+    options: &[
+        &[
+            Field::optional("min", Shape::Count(0), "the fewest words that pass"),
+            Field::optional("max", Shape::Count(0), "the most words that pass"),
+        ],
+        TRANSFORM,
+        NEGATE,
+        COMMON,
+    ],
+    expects: Expects::Nothing,
+    version: 1,
+    build: build_word_count,
+};
+
+/// Milliseconds from the sending of the request to the end of its answer, without waiting in our queue and without
+/// earlier attempts; passes at `max` or below.
+pub(super) const LATENCY: Kind = Kind {
+    name: "latency",
+    summary: "how long the answer took",
+    definition: "The milliseconds from the sending of the request to the end of its answer, without any waiting before \
+                 it; passes at `max` or below.",
+    main: Some("max"),
+    options: &[
+        &[Field::optional(
+            "max",
+            Shape::Duration,
+            "the longest time that passes, with its unit: 2s",
+        )],
+        COMMON,
+    ],
+    expects: Expects::Nothing,
+    version: 1,
+    build: |entry| {
+        let max = entry.text("max").and_then(parse_duration);
+        Ok(Rule::Measure(Measure::Latency(max)))
+    },
+};
+
+/// What the call cost in US dollars; passes at `max` or below. Without a price for the model there is no score.
+pub(super) const COST: Kind = Kind {
+    name: "cost",
+    summary: "what the answer cost",
+    definition: "The cost of the call in US dollars; passes at `max` or below. A model without a price has no score.",
+    main: Some("max"),
+    options: &[
+        &[Field::optional(
+            "max",
+            Shape::Number(0.0, 1e6),
+            "the most US dollars that pass",
+        )],
+        COMMON,
+    ],
+    expects: Expects::Nothing,
+    version: 1,
+    build: |entry| {
+        let max = entry.number("max").and_then(Cost::from_usd);
+        Ok(Rule::Measure(Measure::Cost(max)))
+    },
+};
+
+/// Tokens as the endpoint counted them, reasoning included; passes at `max` or below. What it did not count has no
+/// score.
+pub(super) const TOKENS: Kind = Kind {
+    name: "tokens",
+    summary: "how many tokens the call took",
+    definition: "The tokens that the endpoint counted: of the prompt (`input`), of the answer with its reasoning \
+                 (`output`), or both (`total`, the default); passes at `max` or below. What the endpoint did not count \
+                 has no score.",
+    main: Some("max"),
+    options: &[
+        &[
+            Field::optional("max", Shape::Count(0), "the most tokens that pass"),
+            Field::optional(
+                "kind",
+                Shape::Choice(TokenKind::NAMES),
+                "which tokens: total, input or output (default total)",
+            ),
+        ],
+        COMMON,
+    ],
+    expects: Expects::Nothing,
+    version: 1,
+    build: |entry| {
+        let kind = entry.text("kind").and_then(TokenKind::named);
+        Ok(Rule::Measure(Measure::Tokens {
+            kind: kind.unwrap_or(TokenKind::Total),
+            max: entry.count("max"),
+        }))
+    },
+};
+
+/// 1 if the answer ended for one of these reasons, else 0.
+pub(super) const FINISH_REASON: Kind = Kind {
+    name: "finish-reason",
+    summary: "why the answer ended",
+    definition: "1 if the answer ended for the reason `is` (a list: any of them), else 0. The reasons are the same for \
+                 all wire formats.",
+    main: Some("is"),
+    options: &[
+        &[Field::required(
+            "is",
+            Shape::OneOf(&[
+                Shape::Choice(Finish::NAMES),
+                Shape::List(&Shape::Choice(Finish::NAMES)),
+            ]),
+            "the reason, or a list of reasons, such as stop or length",
+        )],
+        NEGATE,
+        COMMON,
+    ],
+    expects: Expects::Nothing,
+    version: 1,
+    build: |entry| {
+        let node = entry.get("is");
+        let one = node.and_then(Node::text);
+        let several = node.map(Node::items).unwrap_or_default();
+        let names = one.into_iter().chain(several.iter().filter_map(Node::text));
+        let reasons = names.map(str::to_owned).collect();
+        Ok(Rule::Measure(Measure::Finish(reasons)))
+    },
+};
+
+/// What is counted or measured, and how much of it passes.
+#[derive(Debug)]
+pub(super) enum Measure {
+    Words { min: Option<u64>, max: Option<u64> },
+    Latency(Option<Duration>),
+    Cost(Option<Cost>),
+    Tokens { kind: TokenKind, max: Option<u64> },
+    Finish(Vec<String>),
+}
+
+/// Which tokens are counted.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum TokenKind {
+    Total,
+    Input,
+    Output,
+}
+
+impl TokenKind {
+    const NAMES: &[&str] = &["total", "input", "output"];
+
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "total" => Some(Self::Total),
+            "input" => Some(Self::Input),
+            "output" => Some(Self::Output),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Total => "total",
+            Self::Input => "input",
+            Self::Output => "output",
+        }
+    }
+
+    fn of(self, response: &Response) -> Option<u64> {
+        let usage = response.usage;
+        match self {
+            Self::Total => Some(usage.input?.saturating_add(usage.output?)),
+            Self::Input => usage.input,
+            Self::Output => usage.output,
+        }
+    }
+}
+
+fn build_word_count(entry: &Entry<'_>) -> Result<Rule> {
+    let (min, max) = (entry.count("min"), entry.count("max"));
+    let mut problems = Problems::default();
+    if let (Some(low), Some(high), Some(node)) = (min, max, entry.get("max"))
+        && low > high
+    {
+        let message = format!("`word-count.max` is {high} and below `word-count.min`, {low}");
+        problems.push(entry.problem(node, message));
+    }
+    if entry.flag("negate") && min.is_none() && max.is_none() {
+        let problem = entry.problem_of_all("`word-count.negate` has nothing to negate");
+        problems.push(problem.help("give `min` or `max`"));
+    }
+    problems.finish()?;
+    Ok(Rule::Measure(Measure::Words { min, max }))
+}
+
+impl Measure {
+    pub(super) fn unit(&self) -> Unit {
+        match self {
+            Self::Words {
+                min: None,
+                max: None,
+            } => Unit::Words,
+            Self::Words { .. } | Self::Finish(_) => Unit::Share,
+            Self::Latency(_) => Unit::Milliseconds,
+            Self::Cost(_) => Unit::Usd,
+            Self::Tokens { .. } => Unit::Tokens,
+        }
+    }
+
+    pub(super) fn read(&self, subject: &Subject<'_>) -> OrMissing<Reading> {
+        let response = subject.answer.response;
+        match self {
+            Self::Words { min, max } => Ok(read_words(subject.text, *min, *max)),
+            Self::Latency(max) => read_latency(subject.answer.latency_ms, *max),
+            Self::Cost(max) => read_cost(subject.answer.cost, *max),
+            Self::Tokens { kind, max } => read_tokens(*kind, response, *max),
+            Self::Finish(reasons) => Ok(read_finish(response, reasons)),
+        }
+    }
+
+    /// Its part of the fingerprint.
+    pub(super) fn identity(&self) -> Value {
+        match self {
+            Self::Words { min, max } => json!({"min": min, "max": max}),
+            Self::Latency(max) => json!({"max": max.map(|max| max.as_secs_f64())}),
+            Self::Cost(max) => json!({"max": max}),
+            Self::Tokens { kind, max } => json!({"kind": kind.name(), "max": max}),
+            Self::Finish(reasons) => json!({"is": reasons}),
+        }
+    }
+}
+
+fn read_words(text: &str, min: Option<u64>, max: Option<u64>) -> Reading {
+    let number = words(text).count();
+    if min.is_none() && max.is_none() {
+        return Reading::decided(quantity(number as u64), None, String::new);
+    }
+    let (low, high) = (min.unwrap_or(0), max.unwrap_or(u64::MAX));
+    let found = number as u64;
+    Reading::binary((low..=high).contains(&found), || {
+        let found = count(number, "word");
+        match (min, max) {
+            (Some(min), Some(max)) => format!("{found}, expected {min} to {max}"),
+            (Some(min), None) => format!("{found}, expected at least {min}"),
+            _ => format!("{found}, expected at most {high}"),
+        }
+    })
+}
+
+fn read_latency(ms: f64, max: Option<Duration>) -> OrMissing<Reading> {
+    let took = Duration::try_from_secs_f64(ms / 1000.0)
+        .map_err(|_| "the latency was not measured".to_owned())?;
+    let holds = max.map(|max| ms <= max.as_secs_f64() * 1000.0);
+    Ok(Reading::decided(ms, holds, || {
+        let max = max.unwrap_or_default();
+        format!(
+            "took {}, at most {}",
+            show_duration(took),
+            show_duration(max)
+        )
+    }))
+}
+
+fn read_cost(cost: Option<Cost>, max: Option<Cost>) -> OrMissing<Reading> {
+    let cost = cost.ok_or_else(|| "the cost is not known".to_owned())?;
+    let holds = max.map(|max| cost <= max);
+    Ok(Reading::decided(cost.usd(), holds, || {
+        format!("cost {cost}, at most {}", max.unwrap_or_default())
+    }))
+}
+
+fn read_tokens(kind: TokenKind, response: &Response, max: Option<u64>) -> OrMissing<Reading> {
+    let found = kind
+        .of(response)
+        .ok_or_else(|| format!("the endpoint did not count {} tokens", kind.name()))?;
+    let holds = max.map(|max| found <= max);
+    Ok(Reading::decided(quantity(found), holds, || {
+        let kind = kind.name();
+        format!("{found} {kind} tokens, at most {}", max.unwrap_or_default())
+    }))
+}
+
+fn read_finish(response: &Response, reasons: &[String]) -> Reading {
+    let found = response.finish.name();
+    Reading::binary(reasons.iter().any(|reason| reason == found), || {
+        let wanted = reasons.join(" or ");
+        match &response.finish_raw {
+            Some(raw) if raw != found => {
+                format!("expected {wanted}, got {found} (`{}`)", excerpt(raw, 40))
+            }
+            _ => format!("expected {wanted}, got {found}"),
+        }
+    })
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of words and tokens are far below 2^53, and rounded above"
+)]
+fn quantity(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,92 @@
+//! The scorers that there are, as data.
+
+use serde_json::{Value, json};
+
+use crate::error::Result;
+use crate::shape::{Field, record_schema};
+
+use super::entry::Entry;
+use super::{Rule, likeness, matching, measure, structure};
+
+/// All scorers, in the order of the documentation.
+pub const KINDS: &[Kind] = &[
+    matching::EXACT,
+    matching::CONTAINS,
+    matching::ICONTAINS,
+    matching::CONTAINS_ANY,
+    matching::CONTAINS_ALL,
+    matching::STARTS_WITH,
+    matching::ENDS_WITH,
+    matching::REGEX,
+    structure::IS_JSON,
+    structure::EQUALS_JSON,
+    structure::JSON_SCHEMA,
+    likeness::LEVENSHTEIN,
+    likeness::JARO_WINKLER,
+    likeness::DIFF_RATIO,
+    measure::WORD_COUNT,
+    measure::LATENCY,
+    measure::COST,
+    measure::TOKENS,
+    measure::FINISH_REASON,
+];
+
+/// What there is to know of one scorer before it is used.
+#[derive(Debug)]
+pub struct Kind {
+    /// Its name in suites.
+    pub name: &'static str,
+    /// What it is for, in one line.
+    pub summary: &'static str,
+    /// How the score is reached, with its edge cases.
+    pub definition: &'static str,
+    /// The option that a bare value fills: `contains: hi` is `contains: { expected: hi }`.
+    pub main: Option<&'static str>,
+    /// Its options, in groups that scorers share.
+    pub options: &'static [&'static [Field]],
+    pub(super) expects: Expects,
+    /// Raised when the same options give another score than before, so that old scores are not compared with new ones.
+    pub(super) version: u32,
+    pub(super) build: fn(&Entry<'_>) -> Result<Rule>,
+}
+
+/// What a scorer compares the answer with, and the option that gives it in place of the case.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Expects {
+    Nothing,
+    Texts(&'static str),
+    Data(&'static str),
+}
+
+impl Kind {
+    /// The scorer of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        KINDS.iter().find(|kind| kind.name == name)
+    }
+
+    /// All its options.
+    pub fn fields(&self) -> Vec<Field> {
+        self.options.concat()
+    }
+
+    /// Whether its name alone is an entry.
+    pub(super) fn can_be_bare(&self) -> bool {
+        self.fields().iter().all(|field| !field.required)
+    }
+
+    /// What may stand behind its name.
+    pub(super) fn entry_schema(&self) -> Value {
+        let fields = self.fields();
+        let mut forms = vec![record_schema(&fields)];
+        forms.extend(
+            fields
+                .iter()
+                .find(|field| Some(field.name) == self.main)
+                .map(|field| field.shape.json_schema()),
+        );
+        if self.can_be_bare() {
+            forms.push(json!({"type": "null"}));
+        }
+        json!({"description": self.summary, "anyOf": forms})
+    }
+}
