@@ -211,8 +211,8 @@ fn dispatch(cli: &Cli, context: &Context, console: &Console) -> Result<Exit> {
         Command::Baseline(args) => baseline::run(args, &workspace()?, context, console),
         Command::Export(args) => export::run(args, &workspace()?, console),
         Command::Score(args) => score::run(args, console),
-        Command::Schema(args) => schema::run(args, console),
-        Command::Completions(args) => completions::run(args, console),
+        Command::Schema(args) => Ok(schema::run(args, console)),
+        Command::Completions(args) => Ok(completions::run(args, console)),
         Command::Man => completions::man(console),
     }
 }

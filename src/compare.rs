@@ -203,9 +203,14 @@ fn exceeds(part: usize, whole: usize, share: f64) -> bool {
 }
 
 /// The worst verdict; `Improved` only where nothing is worse than a pass.
-fn worst(verdicts: impl Iterator<Item = Verdict> + Clone) -> Verdict {
-    let worst = verdicts.clone().max().unwrap_or(Verdict::NoBaseline);
-    let improved = verdicts.clone().any(|verdict| verdict == Verdict::Improved);
+fn worst(verdicts: impl Iterator<Item = Verdict>) -> Verdict {
+    let verdicts: Vec<Verdict> = verdicts.collect();
+    let worst = verdicts
+        .iter()
+        .copied()
+        .max()
+        .unwrap_or(Verdict::NoBaseline);
+    let improved = verdicts.contains(&Verdict::Improved);
     if worst == Verdict::Pass && improved {
         Verdict::Improved
     } else {

@@ -339,7 +339,7 @@ pub struct Usage {
 impl Usage {
     /// Prompt and answer together, where both are known.
     pub fn total(&self) -> Option<u64> {
-        Some(self.input? + self.output?)
+        Some(self.input?.saturating_add(self.output?))
     }
 }
 

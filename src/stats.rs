@@ -9,7 +9,7 @@
 //! | question | modules |
 //! | --- | --- |
 //! | how large is a rate, how sure are we | [`interval`], [`floor`] |
-//! | did a metric drop | [`unit`], [`trajectory`], [`shuffle`], [`mcnemar`], [`compare`], [`corpus`], [`bootstrap`] |
+//! | did a metric drop | [`mod@unit`], [`trajectory`], [`shuffle`], [`mcnemar`], [`compare`], [`corpus`], [`bootstrap`] |
 //! | many comparisons at once | [`family`] |
 //! | did one case change, is it flaky | [`cases`], [`flakiness`] |
 //! | how many samples, when to stop | [`plan`], [`adaptive`], [`evalue`] |
@@ -51,6 +51,7 @@ pub mod judge;
 pub mod ks;
 pub mod mcnemar;
 pub mod moments;
+mod pattern;
 pub mod plan;
 pub mod psi;
 mod relabel;

@@ -13,11 +13,11 @@ pub(super) struct CompletionArgs {
     shell: Shell,
 }
 
-pub(super) fn run(args: &CompletionArgs, console: &Console) -> Result<Exit> {
+pub(super) fn run(args: &CompletionArgs, console: &Console) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "regauge", &mut script);
     console.print(&String::from_utf8_lossy(&script));
-    Ok(Exit::Pass)
+    Exit::Pass
 }
 
 pub(super) fn man(console: &Console) -> Result<Exit> {

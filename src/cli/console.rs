@@ -110,6 +110,6 @@ impl Console {
 
     /// Prints a value as JSON.
     pub(super) fn json(&self, value: &serde_json::Value) {
-        println!("{value:#}");
+        self.line(&format!("{value:#}"));
     }
 }

@@ -114,7 +114,7 @@ impl<'a> Display<'a> {
             return;
         }
         let tenth = (self.calls / 10).max(1);
-        let is_due = self.done % tenth == 0 && self.said.elapsed() >= EVERY;
+        let is_due = self.done.is_multiple_of(tenth) && self.said.elapsed() >= EVERY;
         if self.mode == ProgressMode::Plain && self.done > 0 && is_due {
             self.said = Instant::now();
             self.console.note(&self.state());

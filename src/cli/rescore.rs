@@ -9,7 +9,7 @@ use super::run::block_on;
 use crate::compare::Compared;
 use crate::engine::endpoint::now_ms;
 use crate::error::{Diagnostic, Result};
-use crate::execute;
+use crate::execute::{finish, record};
 use crate::history::baseline;
 use crate::history::run::Run;
 use crate::history::store::History;
@@ -39,8 +39,8 @@ pub(super) fn run(args: &RescoreArgs, workspace: &Workspace, console: &Console) 
         let plan = Plan::new(workspace, suite, &old.header.selection, now)?.ok_or_else(|| {
             Diagnostic::new(format!("suite `{}` has no case any more", old.header.suite))
         })?;
-        let invocation = execute::new_invocation();
-        let run = execute::rescore(&plan, &old, &invocation, now);
+        let invocation = record::new_invocation();
+        let run = finish::rescore(&plan, &old, &invocation, now);
         history.finish(&run).await?;
         let choice = baseline::choose(
             workspace,
@@ -52,7 +52,7 @@ pub(super) fn run(args: &RescoreArgs, workspace: &Workspace, console: &Console) 
         .await?;
         let baseline: Option<Run> = choice
             .run
-            .map(|baseline| execute::rescore(&plan, &baseline, &invocation, now));
+            .map(|baseline| finish::rescore(&plan, &baseline, &invocation, now));
         Ok((run, baseline, choice.rule))
     })?;
     console.note(&format!("graded again as run {}", run.header.id));

@@ -13,7 +13,7 @@ use super::{Exit, ProgressMode, signals};
 use crate::compare::Compared;
 use crate::engine::endpoint::now_ms;
 use crate::error::{Diagnostic, Error, Result};
-use crate::execute::{self, Options, Order, Source};
+use crate::execute::{self, Options, Order, Source, finish, record};
 use crate::files::replace_file;
 use crate::history::baseline;
 use crate::history::recording;
@@ -108,26 +108,12 @@ async fn run_suites(
     } else {
         Vec::new()
     };
-    let budget = args.budget.or(workspace.budget);
-    check_budget(budget, &plans)?;
+    let options = args.options(workspace);
+    check_budget(options.budget, &plans)?;
     let history = History::open(workspace).await?;
     let orders = match &args.resume {
         Some(name) => resumed(workspace, &history, name).await?,
         None => begun(workspace, plans),
-    };
-    let options = Options {
-        source: if args.replay {
-            Source::Recordings
-        } else if args.reuse {
-            Source::EarlierRuns
-        } else {
-            Source::Calls
-        },
-        budget,
-        deadline: args.deadline.or(workspace.deadline),
-        concurrency: args.concurrency,
-        stop: CancellationToken::new(),
-        abort: CancellationToken::new(),
     };
     let mut display = Display::new(
         console,
@@ -145,7 +131,7 @@ async fn run_suites(
     let (plans, runs) = executed?;
     keep_prompts(workspace, &plans, console);
     if args.record {
-        record(workspace, &plans, &runs, console)?;
+        record_answers(workspace, &plans, &runs, console)?;
     }
     if runs
         .iter()
@@ -153,11 +139,28 @@ async fn run_suites(
     {
         return Ok(interrupted(&runs, console));
     }
+    let exit = publish(args, workspace, &history, (&plans, &runs), console).await?;
+    if runs
+        .iter()
+        .any(|run| run.header.status == Status::Incomplete)
+    {
+        console.note("the run is incomplete; go on with `regauge run --resume`");
+    }
+    Ok(exit)
+}
+
+async fn publish(
+    args: &RunArgs,
+    workspace: &Workspace,
+    history: &History,
+    (plans, runs): (&[Plan], &[Run]),
+    console: &Console,
+) -> Result<Exit> {
     let mut choices = Vec::new();
-    for (plan, run) in plans.iter().zip(&runs) {
+    for (plan, run) in plans.iter().zip(runs) {
         let named = args.baseline.as_deref();
         choices.push(
-            baseline::choose(workspace, &history, &run.header, named, Some(&plan.suite)).await?,
+            baseline::choose(workspace, history, &run.header, named, Some(&plan.suite)).await?,
         );
     }
     let compared: Vec<Compared<'_>> = runs
@@ -169,22 +172,32 @@ async fn run_suites(
             rule: choice.rule.clone(),
         })
         .collect();
-    let exit = outcome::publish(&compared, &args.output, workspace, console)?;
-    if runs
-        .iter()
-        .any(|run| run.header.status == Status::Incomplete)
-    {
-        console.note("the run is incomplete; go on with `regauge run --resume`");
+    outcome::publish(&compared, &args.output, workspace, console)
+}
+
+impl RunArgs {
+    fn options(&self, workspace: &Workspace) -> Options {
+        Options {
+            source: match (self.replay, self.reuse) {
+                (true, _) => Source::Recordings,
+                (_, true) => Source::EarlierRuns,
+                _ => Source::Calls,
+            },
+            budget: self.budget.or(workspace.budget),
+            deadline: self.deadline.or(workspace.deadline),
+            concurrency: self.concurrency,
+            stop: CancellationToken::new(),
+            abort: CancellationToken::new(),
+        }
     }
-    Ok(exit)
 }
 
 fn begun(workspace: &Workspace, plans: Vec<Plan>) -> Vec<Order> {
-    let invocation = execute::new_invocation();
-    let git = execute::git_state(&workspace.root);
+    let invocation = record::new_invocation();
+    let git = record::git_state(&workspace.root);
     let now = now_ms();
     let order = |plan| Order {
-        header: execute::new_header(&plan, &invocation, git.as_ref(), now),
+        header: record::new_header(&plan, &invocation, git.as_ref(), now),
         plan,
     };
     plans.into_iter().map(order).collect()
@@ -204,7 +217,7 @@ async fn resumed(workspace: &Workspace, history: &History, name: &str) -> Result
         let suite = suite::read(workspace, &header.file)?;
         let plan = Plan::new(workspace, suite, &header.selection, header.started_at)?
             .ok_or_else(|| Error::new(format!("suite `{}` has no case any more", header.suite)))?;
-        execute::check_resumable(&plan, &header)?;
+        record::check_resumable(&plan, &header)?;
         orders.push(Order { plan, header });
     }
     Ok(orders)
@@ -242,7 +255,12 @@ fn keep_prompts(workspace: &Workspace, plans: &[Plan], console: &Console) {
     }
 }
 
-fn record(workspace: &Workspace, plans: &[Plan], runs: &[Run], console: &Console) -> Result<()> {
+fn record_answers(
+    workspace: &Workspace,
+    plans: &[Plan],
+    runs: &[Run],
+    console: &Console,
+) -> Result<()> {
     for (plan, run) in plans.iter().zip(runs) {
         let path = recording::path_of(&plan.suite.name);
         let old = if workspace.path(&path).is_file() {
@@ -250,7 +268,7 @@ fn record(workspace: &Workspace, plans: &[Plan], runs: &[Run], console: &Console
         } else {
             Vec::new()
         };
-        let lines = recording::merge(old, execute::recording_of(plan, run)?);
+        let lines = recording::merge(old, finish::recording_of(plan, run)?);
         recording::write(&workspace.path(&path), &lines)?;
         console.note(&format!(
             "recorded {} in {path}",

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use super::Exit;
 use super::console::Console;
-use crate::error::Result;
 use crate::shape::Shape;
 use crate::suite::SCORER_SCHEMA;
 use crate::{golden, prompt, scorer, suite, workspace};
@@ -31,9 +30,9 @@ enum Format {
     Dataset,
 }
 
-pub(super) fn run(args: &SchemaArgs, console: &Console) -> Result<Exit> {
+pub(super) fn run(args: &SchemaArgs, console: &Console) -> Exit {
     console.json(&schema_of(args.of));
-    Ok(Exit::Pass)
+    Exit::Pass
 }
 
 fn schema_of(format: Format) -> Value {

@@ -14,7 +14,7 @@ pub(super) async fn watch(console: &Console, stop: &CancellationToken, abort: &C
     if wait().await.is_ok() {
         abort.cancel();
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[cfg(unix)]

@@ -3,76 +3,79 @@
 use super::is_twin;
 use super::summary::Change;
 use crate::digest::Digest;
-use crate::history::run::{Git, Header};
+use crate::history::run::{Git, Header, SubjectRecord};
 
 /// Everything that moved from `before` to `now`, what people change most first.
 pub(super) fn between(before: &Header, now: &Header) -> Vec<Change> {
-    let mut changes = Vec::new();
-    let mut note = |what: String, from: String, to: String| {
-        let change = Change { what, from, to };
-        if change.from != change.to && !changes.contains(&change) {
-            changes.push(change);
-        }
-    };
+    let mut changes = Changes::default();
     for subject in &now.subjects {
-        let Some(twin) = before.subjects.iter().find(|other| is_twin(other, subject)) else {
-            continue;
-        };
-        note(
-            format!("prompt {}", subject.prompt),
-            version(twin.version, twin.prompt_digest),
-            version(subject.version, subject.prompt_digest),
-        );
-        note(
-            format!("model {}", subject.alias),
-            twin.model.clone(),
-            subject.model.clone(),
-        );
-        if !twin.served.is_empty() && !subject.served.is_empty() {
-            note(
-                format!("model {} as served", subject.alias),
-                twin.served.join(", "),
-                subject.served.join(", "),
-            );
+        if let Some(twin) = before.subjects.iter().find(|other| is_twin(other, subject)) {
+            changes.note_subject(twin, subject);
         }
-        note(
-            format!("parameters of {}", subject.name()),
-            twin.params_digest.short(),
-            subject.params_digest.short(),
-        );
     }
-    note(
-        "dataset".into(),
-        before.dataset.short(),
-        now.dataset.short(),
-    );
+    changes.note("dataset", before.dataset.short(), now.dataset.short());
     for metric in &now.metrics {
         if let Some(twin) = before
             .metrics
             .iter()
             .find(|other| other.name == metric.name)
         {
-            note(
-                format!("scorer {}", metric.name),
-                twin.fingerprint.short(),
-                metric.fingerprint.short(),
-            );
+            let what = format!("scorer {}", metric.name);
+            changes.note(what, twin.fingerprint.short(), metric.fingerprint.short());
         }
     }
-    note(
-        "trials for each case".into(),
+    changes.note(
+        "trials for each case",
         before.trials.to_string(),
         now.trials.to_string(),
     );
     if let (Some(from), Some(to)) = (&before.git, &now.git) {
-        note("commit".into(), commit(from), commit(to));
+        changes.note("commit", commit(from), commit(to));
     }
-    note(
-        "regauge".into(),
-        before.regauge.clone(),
-        now.regauge.clone(),
-    );
-    changes
+    changes.note("regauge", before.regauge.clone(), now.regauge.clone());
+    changes.found
+}
+
+/// What moved so far, each thing once.
+#[derive(Default)]
+struct Changes {
+    found: Vec<Change>,
+}
+
+impl Changes {
+    fn note(&mut self, what: impl Into<String>, from: String, to: String) {
+        let change = Change {
+            what: what.into(),
+            from,
+            to,
+        };
+        if change.from != change.to && !self.found.contains(&change) {
+            self.found.push(change);
+        }
+    }
+
+    fn note_subject(&mut self, before: &SubjectRecord, now: &SubjectRecord) {
+        let (from, to) = (
+            version(before.version, before.prompt_digest),
+            version(now.version, now.prompt_digest),
+        );
+        self.note(format!("prompt {}", now.prompt), from, to);
+        self.note(
+            format!("model {}", now.alias),
+            before.model.clone(),
+            now.model.clone(),
+        );
+        if !before.served.is_empty() && !now.served.is_empty() {
+            let what = format!("model {} as served", now.alias);
+            self.note(what, before.served.join(", "), now.served.join(", "));
+        }
+        let what = format!("parameters of {}", now.name());
+        self.note(
+            what,
+            before.params_digest.short(),
+            now.params_digest.short(),
+        );
+    }
 }
 
 fn version(version: u32, digest: Digest) -> String {

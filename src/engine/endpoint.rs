@@ -123,7 +123,7 @@ impl Endpoint {
         let latency = started.elapsed();
         let (reply, wait) = match received.and_then(|received| self.read(&received)) {
             Ok(reply) => (reply, None),
-            Err(Refused { failure, wait }) => (Reply::Failure(self.scrub_failure(failure)), wait),
+            Err(Refused { failure, wait }) => (Reply::Failure(self.scrub_failure(&failure)), wait),
         };
         Attempt {
             reply,
@@ -164,10 +164,11 @@ impl Endpoint {
         }
     }
 
-    fn scrub_failure(&self, failure: Failure) -> Failure {
+    fn scrub_failure(&self, failure: &Failure) -> Failure {
+        let message = self.redactor.scrub(&failure.message).into_owned();
         Failure {
-            message: self.redactor.scrub(&failure.message).into_owned(),
-            ..failure
+            message,
+            ..*failure
         }
     }
 }

@@ -55,19 +55,23 @@ impl Keeper {
     }
 }
 
+/// What is written for one run in one go.
+#[derive(Default)]
+struct Together {
+    exchanges: Vec<Exchange>,
+    senders: Vec<oneshot::Sender<Result<Exchange>>>,
+}
+
 async fn write_all(history: History, mut received: mpsc::Receiver<Delivery>) {
     let mut batch = Vec::with_capacity(TOGETHER);
     while received.recv_many(&mut batch, TOGETHER).await > 0 {
-        let mut by_run: BTreeMap<
-            Arc<str>,
-            (Vec<Exchange>, Vec<oneshot::Sender<Result<Exchange>>>),
-        > = BTreeMap::new();
+        let mut by_run: BTreeMap<Arc<str>, Together> = BTreeMap::new();
         for delivery in batch.drain(..) {
-            let (exchanges, senders) = by_run.entry(delivery.run).or_default();
-            exchanges.push(delivery.exchange);
-            senders.push(delivery.kept);
+            let together = by_run.entry(delivery.run).or_default();
+            together.exchanges.push(delivery.exchange);
+            together.senders.push(delivery.kept);
         }
-        for (run, (exchanges, senders)) in by_run {
+        for (run, Together { exchanges, senders }) in by_run {
             let written = history.keep(&run, &exchanges).await;
             for (exchange, kept) in exchanges.into_iter().zip(senders) {
                 // A receiver that is gone belongs to a call that was given up; its exchange is kept all the same.

@@ -9,7 +9,6 @@
 //! The digest of the request is made anew when a line is read, so a request that was edited by hand no longer answers.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -109,10 +108,12 @@ pub fn merge(old: Vec<Line>, new: Vec<Line>) -> Vec<Line> {
 
 /// Writes a recording; the file is replaced as a whole or not at all.
 pub fn write(path: &Path, lines: &[Line]) -> Result<()> {
-    let mut text = String::new();
+    let mut text = Vec::new();
     for line in lines {
-        let json = serde_json::to_string(line).expect("our records serialise to JSON");
-        writeln!(text, "{json}").expect("a String takes all that is written");
+        serde_json::to_writer(&mut text, line).map_err(|error| {
+            Error::from(Diagnostic::new("a recording cannot be written").because(&error))
+        })?;
+        text.push(b'\n');
     }
-    replace_file(path, text.as_bytes())
+    replace_file(path, &text)
 }

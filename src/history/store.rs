@@ -1,4 +1,4 @@
-//! The history in an SQLite file, which several processes may use at once.
+//! The history in a file of `SQLite`, which several processes may use at once.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ use crate::exchange::{Answered, Exchange, Reply};
 use crate::golden::Case;
 use crate::workspace::Workspace;
 
-/// Rows that one statement writes; SQLite allows 32,766 values.
+/// Rows that one statement writes; `SQLite` allows 32,766 values.
 const BATCH: usize = 500;
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_mins(1);
@@ -96,7 +96,7 @@ impl History {
     }
 
     /// Notes runs that are about to begin, or how far runs came.
-    pub async fn note(&self, headers: &[&Header]) -> Result<()> {
+    pub async fn note<'h>(&self, headers: impl Iterator<Item = &'h Header>) -> Result<()> {
         let mut transaction = self.begin().await?;
         for header in headers {
             note(&mut transaction, header).await?;
@@ -106,6 +106,9 @@ impl History {
 
     /// Keeps exchanges of a run; when this returns, they are safe.
     pub async fn keep(&self, run: &str, exchanges: &[Exchange]) -> Result<()> {
+        if exchanges.is_empty() {
+            return Ok(());
+        }
         let mut transaction = self.begin().await?;
         for batch in exchanges.chunks(BATCH) {
             keep_requests(&mut transaction, batch).await?;
@@ -203,29 +206,14 @@ impl History {
     pub async fn unfinished(&self, named: Option<&str>) -> Result<Vec<Header>> {
         let recent = self.headers(None, 1000).await?;
         let open = |header: &&Header| header.status != Status::Complete;
-        let mut headers: Vec<Header> = match named {
-            Some(name) => {
-                let id = self.resolve(name).await?;
-                recent
-                    .iter()
-                    .filter(|header| header.id == id)
-                    .filter(open)
-                    .cloned()
-                    .collect()
-            }
-            None => {
-                let newest = recent
-                    .iter()
-                    .find(open)
-                    .map(|header| header.invocation.clone());
-                recent
-                    .iter()
-                    .filter(|header| Some(&header.invocation) == newest.as_ref())
-                    .filter(open)
-                    .cloned()
-                    .collect()
-            }
-        };
+        let mut headers: Vec<Header> = recent.iter().filter(open).cloned().collect();
+        if let Some(name) = named {
+            let id = self.resolve(name).await?;
+            headers.retain(|header| header.id == id);
+        } else {
+            let newest = headers.first().map(|header| header.invocation.clone());
+            headers.retain(|header| Some(&header.invocation) == newest.as_ref());
+        }
         headers.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(headers)
     }

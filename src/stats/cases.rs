@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::SLACK;
 use super::shuffle::label_shuffle;
-use super::unit::{Kind, Unit, average};
+use super::unit::{Kind, Unit, average, range};
 
 /// A suspect binary case is worth fresh trials from this drop on.
 const SUSPECT_BINARY_DROP: f64 = 0.5;
@@ -168,12 +168,6 @@ fn finite(scores: &[f64]) -> Vec<f64> {
         .copied()
         .filter(|score| score.is_finite())
         .collect()
-}
-
-fn range(scores: &[f64]) -> f64 {
-    let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let smallest = scores.iter().copied().fold(f64::INFINITY, f64::min);
-    largest - smallest
 }
 
 #[cfg(test)]

@@ -52,10 +52,15 @@ pub struct ChangePoint {
 }
 
 /// The energy statistic of every split that leaves `min_size` points, at least one,
-/// on either side; empty for a series too short.
+/// on either side; empty for a series too short, or with a value that is not finite.
 pub fn energy_profile(series: &[f64], min_size: usize) -> EnergyProfile {
     let first_split = min_size.max(1);
-    let last_split = series.len().saturating_sub(first_split);
+    let is_finite = series.iter().all(|x| x.is_finite());
+    let last_split = if is_finite {
+        series.len().saturating_sub(first_split)
+    } else {
+        0
+    };
     let mut distances = Distances::new(series);
     let mut q = Vec::new();
     for split in 1..=last_split {
@@ -176,8 +181,9 @@ mod tests {
 
     #[test]
     fn a_series_too_short_has_no_split() {
-        assert_eq!(energy_profile(&[1.0, 2.0, 3.0, 4.0, 5.0], 3).q, []);
+        assert!(energy_profile(&[1.0, 2.0, 3.0, 4.0, 5.0], 3).q.is_empty());
         assert_eq!(edivisive(&[], &Search::default()), []);
+        assert_eq!(edivisive(&[f64::NAN; 20], &Search::default()), []);
         assert_eq!(
             edivisive(
                 &[1.0],

@@ -329,3 +329,160 @@ fn rare_failures_excluded(paired: &Paired, settings: &Settings, observations: f6
     let wanted = -settings.level.ln() * baseline / paired.total_weight();
     settings.kind != Kind::Continuous || observations * settings.tolerance >= wanted - SLACK
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit<'a>(base: &'a [f64], cand: &'a [f64]) -> Unit<'a> {
+        Unit {
+            base,
+            cand,
+            ..Unit::default()
+        }
+    }
+
+    /// One-trial binary units: passes on both sides, losses, wins.
+    fn outcomes(kept: usize, losses: usize, wins: usize) -> Vec<Unit<'static>> {
+        [
+            vec![unit(&[1.0], &[1.0]); kept],
+            vec![unit(&[1.0], &[0.0]); losses],
+            vec![unit(&[0.0], &[1.0]); wins],
+        ]
+        .concat()
+    }
+
+    fn verdict(units: &[Unit], settings: &Settings) -> (Verdict, Option<Reason>) {
+        let result = comparison(units, settings);
+        (result.verdict, result.reason)
+    }
+
+    const CONTINUOUS: Settings = Settings {
+        kind: Kind::Continuous,
+        scope: Scope::Suite,
+        tolerance: 0.03,
+        level: 0.05,
+        max_missing: 0.05,
+        identical_outputs: false,
+    };
+
+    #[test]
+    fn a_hundred_and_six_unchanged_trial_pairs_pass_and_one_less_does_not() {
+        let settings = Settings::default();
+        assert_eq!(
+            verdict(&outcomes(106, 0, 0), &settings),
+            (Verdict::Pass, None)
+        );
+        let open = (Verdict::Inconclusive, Some(Reason::NotEnoughEvidence));
+        assert_eq!(verdict(&outcomes(105, 0, 0), &settings), open);
+    }
+
+    #[test]
+    fn nothing_paired_is_inconclusive_and_has_no_numbers() {
+        let result = comparison(&[unit(&[1.0], &[])], &Settings::default());
+        assert_eq!(result.reason, Some(Reason::NoPairs));
+        assert_eq!(result.measured.evidence, None);
+        assert_eq!((result.measured.pairs, result.measured.missing), (0, 1));
+    }
+
+    #[test]
+    fn a_population_of_one_cluster_has_no_bounds() {
+        let settings = Settings {
+            scope: Scope::Population,
+            ..Settings::default()
+        };
+        let alone = Unit {
+            cluster: Some(3),
+            ..unit(&[1.0], &[0.0])
+        };
+        let result = comparison(&[alone; 5], &settings);
+        assert_eq!(result.reason, Some(Reason::TooFewClusters));
+        let evidence = result.measured.evidence.unwrap();
+        assert_eq!((evidence.bounds, evidence.standard_error), (None, None));
+        assert!((evidence.diff + 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_real_but_small_drop_is_told_from_a_regression() {
+        let settings = Settings {
+            tolerance: 0.10,
+            ..Settings::default()
+        };
+        let reason = verdict(&outcomes(95, 7, 0), &settings).1;
+        assert_eq!(reason, Some(Reason::DropRealSizeUnclear));
+        assert_eq!(
+            verdict(&outcomes(30, 7, 0), &settings).0,
+            Verdict::Regressed
+        );
+    }
+
+    #[test]
+    fn a_large_gain_is_an_improvement() {
+        assert_eq!(
+            verdict(&outcomes(60, 0, 20), &Settings::default()).0,
+            Verdict::Improved
+        );
+    }
+
+    #[test]
+    fn missing_pairs_hold_back_a_pass_but_not_a_failure() {
+        let missing = vec![unit(&[1.0], &[]); 20];
+        let fine = [outcomes(150, 0, 0), missing.clone()].concat();
+        let settings = Settings::default();
+        let open = (Verdict::Inconclusive, Some(Reason::MissingData));
+        assert_eq!(verdict(&fine, &settings), open);
+        let bad = [outcomes(50, 20, 0), missing].concat();
+        assert_eq!(verdict(&bad, &settings).0, Verdict::Regressed);
+    }
+
+    #[test]
+    fn identical_outputs_pass_however_few() {
+        let settings = Settings {
+            identical_outputs: true,
+            ..Settings::default()
+        };
+        let same = (Verdict::Pass, Some(Reason::IdenticalOutputs));
+        assert_eq!(verdict(&outcomes(1, 0, 0), &settings), same);
+    }
+
+    #[test]
+    fn few_continuous_scores_are_held_back_by_the_rare_failure_guard() {
+        let units = |n| vec![unit(&[0.9], &[0.9]); n];
+        let guarded = (Verdict::Inconclusive, Some(Reason::RareFailureGuard));
+        // ln(20) * 0.9 / 0.03 is 89.9 trial pairs.
+        assert_eq!(verdict(&units(89), &CONTINUOUS), guarded);
+        assert_eq!(verdict(&units(90), &CONTINUOUS), (Verdict::Pass, None));
+    }
+
+    #[test]
+    fn a_ratio_is_held_against_a_relative_tolerance() {
+        let settings = Settings {
+            kind: Kind::Ratio,
+            tolerance: 0.10,
+            ..CONTINUOUS
+        };
+        let slower = |cand| vec![unit(&[2.0, 2.0], cand); 12];
+        assert_eq!(
+            verdict(&slower(&[2.21, 2.21]), &settings).0,
+            Verdict::Regressed
+        );
+        assert_eq!(verdict(&slower(&[2.19, 2.19]), &settings).0, Verdict::Pass);
+    }
+
+    #[test]
+    fn the_worst_case_of_missing_data_is_a_difference_with_zeros() {
+        let units = [unit(&[1.0], &[1.0]), unit(&[1.0], &[0.0])];
+        assert_eq!(mean_difference(&units, Kind::Binary), Some(-0.5));
+        assert_eq!(mean_difference(&[], Kind::Binary), None);
+    }
+
+    #[test]
+    fn a_heavy_case_counts_for_more() {
+        let heavy = Unit {
+            weight: 3.0,
+            ..unit(&[1.0], &[0.0])
+        };
+        let evidence = measure(&[heavy, unit(&[1.0], &[1.0])], &Settings::default()).evidence;
+        assert!((evidence.unwrap().diff + 0.75).abs() < 1e-12);
+    }
+}

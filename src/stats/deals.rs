@@ -1,60 +1,44 @@
 //! The difference of one unit of non-binary scores under every way to deal them,
 //! with its cumulants found without listing the deals.
 
+use std::cmp::Ordering;
+
 use super::moments::variance;
 use super::real;
 use super::relabel::{Cumulants, Extreme, Point, normal_cumulants};
 use super::special::ln_choose;
 use super::subsets::{are_few, equally_likely, map_subsets};
-use super::unit::{SAME_SCORE, average};
+use super::unit::{SAME_SCORE, average, range};
+
+/// Up to this exponent means of exponentials are kept less 1.
+const NEAR_ZERO: f64 = 0.5;
 
 /// All ways to choose which of the pooled scores are the candidate's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deals<'a> {
-    pooled: &'a [f64],
-    chosen: usize,
-    weight: f64,
-    /// The largest score of a candidate that got the smallest scores.
-    low_border: f64,
-    /// The smallest score of a candidate that got the largest scores.
-    high_border: f64,
+    pub(crate) pooled: &'a [f64],
+    pub(crate) chosen: usize,
+    pub(crate) weight: f64,
 }
 
-impl<'a> Deals<'a> {
-    pub(crate) fn new(pooled: &'a [f64], chosen: usize, weight: f64) -> Deals<'a> {
-        let mut sorted = pooled.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        let (low_border, high_border) = (sorted[chosen - 1], sorted[sorted.len() - chosen]);
-        Deals {
-            pooled,
-            chosen,
-            weight,
-            low_border,
-            high_border,
-        }
-    }
-
+impl Deals<'_> {
     pub(crate) fn points(&self) -> Option<Vec<Point>> {
-        let chosen_sum = |subset: &[usize]| subset.iter().map(|index| self.pooled[*index]).sum();
-        self.are_few().then(|| {
-            equally_likely(map_subsets(self.pooled.len(), self.chosen, |subset| {
-                self.difference(chosen_sum(subset))
-            }))
-        })
+        let score = |index: &usize| self.pooled[*index];
+        let value = |subset: &[usize]| self.difference(subset.iter().map(score).sum());
+        self.are_few()
+            .then(|| equally_likely(map_subsets(self.pooled.len(), self.chosen, value)))
     }
 
     /// The candidate got the smallest scores.
     pub(crate) fn lowest(&self) -> Extreme {
-        self.extreme(self.low_border, |score| {
-            score < self.low_border - SAME_SCORE
-        })
+        let border = self.border(f64::total_cmp);
+        self.extreme(border, |score| score < border - SAME_SCORE)
     }
 
     /// The candidate got the largest scores.
     pub(crate) fn highest(&self) -> Extreme {
-        self.extreme(self.high_border, |score| {
-            score > self.high_border + SAME_SCORE
-        })
+        let border = self.border(|one, other| other.total_cmp(one));
+        self.extreme(border, |score| score > border + SAME_SCORE)
     }
 
     /// The candidate got the scores beyond the border, and as many at the border as
@@ -75,6 +59,13 @@ impl<'a> Deals<'a> {
         }
     }
 
+    /// The last of the chosen scores when the first ones in this order are chosen.
+    fn border(&self, order: impl Fn(&f64, &f64) -> Ordering) -> f64 {
+        let mut sorted = self.pooled.to_vec();
+        sorted.sort_by(order);
+        sorted[self.chosen - 1]
+    }
+
     /// The cumulants of sampling without replacement. The mean over all deals is an
     /// elementary symmetric polynomial of the tilted scores, so that it takes
     /// `N * chosen` steps and not one for each deal.
@@ -82,47 +73,68 @@ impl<'a> Deals<'a> {
         if !self.are_few() {
             return normal_cumulants(self.variance(), t);
         }
-        // With the border as the origin only scores of the likeliest deal have a
-        // positive exponent, so that the polynomial keeps within its scale.
-        let origin = if t < 0.0 {
-            self.low_border
+        let range = range(self.pooled);
+        if (t * self.leverage() * range).abs() <= NEAR_ZERO {
+            self.near_cumulants(t)
         } else {
-            self.high_border
-        };
-        let mut sums = TiltedSums::new(self.chosen);
-        for score in self.pooled {
-            sums.include(t, self.leverage() * (score - origin));
-        }
-        let sum = sums.last();
-        let drift = self.difference(real(self.chosen) * origin);
-        let slope = sum.slope / sum.value;
-        let value = sum.value.ln() + sums.ln_scale - self.ln_count() + t * drift;
-        Cumulants {
-            value: self.small_value(t).unwrap_or(value),
-            slope: slope + drift,
-            curvature: (sum.curvature / sum.value - slope * slope).max(0.0),
+            self.far_cumulants(t)
         }
     }
 
-    /// The generating function near zero, where the logarithm of a mean close to 1
-    /// would lose what is left of it: the mean less 1 is built up instead.
-    fn small_value(&self, t: f64) -> Option<f64> {
-        let center = average(self.pooled);
-        let exponent = |score: &f64| t * self.leverage() * (score - center);
-        if self.pooled.iter().any(|score| exponent(score).abs() > 0.5) {
-            return None;
-        }
-        let mut excess = vec![0.0; self.chosen + 1];
+    /// Near zero the logarithm of a mean close to 1 would lose what is left of it, so
+    /// the means over the deals of the first scores are built up less 1.
+    fn near_cumulants(&self, t: f64) -> Cumulants {
+        let (center, leverage) = (average(self.pooled), self.leverage());
+        let mut excess = vec![Cumulants::default(); self.chosen + 1];
         for (index, score) in self.pooled.iter().enumerate() {
-            let growth = exponent(score).exp_m1();
+            let lever = leverage * (score - center);
+            let growth = (t * lever).exp_m1();
             for degree in (1..=self.chosen.min(index + 1)).rev() {
                 let share = real(degree) / real(index + 1);
-                let below = excess[degree - 1];
-                let with_score = growth + below + growth * below;
-                excess[degree] = (1.0 - share) * excess[degree] + share * with_score;
+                let tilted = excess[degree - 1].with_excess_score(lever, growth);
+                excess[degree] = excess[degree].times(1.0 - share).plus(tilted.times(share));
             }
         }
-        Some(excess[self.chosen].ln_1p())
+        let mean = excess[self.chosen];
+        let slope = mean.slope / (1.0 + mean.value);
+        Cumulants {
+            value: mean.value.ln_1p(),
+            slope,
+            curvature: (mean.curvature / (1.0 + mean.value) - slope * slope).max(0.0),
+        }
+    }
+
+    /// Far from zero factors above 1 are taken out of the polynomials, so that none
+    /// overflows. With the border as the origin only scores of the likeliest deal have
+    /// such a factor, so that none vanishes either.
+    fn far_cumulants(&self, t: f64) -> Cumulants {
+        let origin = if t < 0.0 {
+            self.border(f64::total_cmp)
+        } else {
+            self.border(|one, other| other.total_cmp(one))
+        };
+        let mut sums = vec![Cumulants::default(); self.chosen + 1];
+        sums[0].value = 1.0;
+        let mut ln_scale = 0.0;
+        for score in self.pooled {
+            let lever = self.leverage() * (score - origin);
+            let scale = (t * lever).max(0.0);
+            let (keep, take) = ((-scale).exp(), (t * lever - scale).exp());
+            for degree in (1..=self.chosen).rev() {
+                let tilted = sums[degree - 1].with_score(lever).times(take);
+                sums[degree] = sums[degree].times(keep).plus(tilted);
+            }
+            sums[0] = sums[0].times(keep);
+            ln_scale += scale;
+        }
+        let sum = sums[self.chosen];
+        let drift = self.difference(real(self.chosen) * origin);
+        let slope = sum.slope / sum.value;
+        Cumulants {
+            value: sum.value.ln() + ln_scale - self.ln_count() + t * drift,
+            slope: slope + drift,
+            curvature: (sum.curvature / sum.value - slope * slope).max(0.0),
+        }
     }
 
     /// The variance of the relabelled difference: that of a mean of draws without
@@ -153,43 +165,44 @@ impl<'a> Deals<'a> {
     }
 }
 
-/// Elementary symmetric polynomials of `exp(t lever)`, degree 0 and up, each with
-/// its first two derivatives in t, all divided by `exp(ln_scale)`.
-struct TiltedSums {
-    by_degree: Vec<Cumulants>,
-    ln_scale: f64,
-}
-
-impl TiltedSums {
-    fn new(degree: usize) -> TiltedSums {
-        let mut by_degree = vec![Cumulants::default(); degree + 1];
-        by_degree[0].value = 1.0;
-        TiltedSums {
-            by_degree,
-            ln_scale: 0.0,
+/// Sums of `exp(t lever)` with their derivatives in t.
+impl Cumulants {
+    /// One more lever in the exponent of every term, without its factor.
+    fn with_score(self, lever: f64) -> Cumulants {
+        Cumulants {
+            value: self.value,
+            slope: self.slope + lever * self.value,
+            curvature: self.curvature + lever * (2.0 * self.slope + lever * self.value),
         }
     }
 
-    fn include(&mut self, t: f64, lever: f64) {
-        // A factor above 1 is taken out of every term, so that none overflows.
-        let exponent = t * lever;
-        let scale = exponent.max(0.0);
-        let (keep, take) = ((-scale).exp(), (exponent - scale).exp());
-        self.ln_scale += scale;
-        for degree in (1..self.by_degree.len()).rev() {
-            let (below, own) = (self.by_degree[degree - 1], self.by_degree[degree]);
-            let bent = below.curvature + lever * (2.0 * below.slope + lever * below.value);
-            self.by_degree[degree] = Cumulants {
-                value: keep * own.value + take * below.value,
-                slope: keep * own.slope + take * (below.slope + lever * below.value),
-                curvature: keep * own.curvature + take * bent,
-            };
+    /// The same for means kept less 1, with the factor `1 + growth`.
+    fn with_excess_score(self, lever: f64, growth: f64) -> Cumulants {
+        let whole = Cumulants {
+            value: 1.0 + self.value,
+            ..self
+        };
+        let tilted = whole.with_score(lever).times(1.0 + growth);
+        Cumulants {
+            value: growth + self.value + growth * self.value,
+            ..tilted
         }
-        self.by_degree[0].value *= keep;
     }
 
-    fn last(&self) -> Cumulants {
-        self.by_degree[self.by_degree.len() - 1]
+    fn times(self, factor: f64) -> Cumulants {
+        Cumulants {
+            value: self.value * factor,
+            slope: self.slope * factor,
+            curvature: self.curvature * factor,
+        }
+    }
+
+    fn plus(self, other: Cumulants) -> Cumulants {
+        Cumulants {
+            value: self.value + other.value,
+            slope: self.slope + other.slope,
+            curvature: self.curvature + other.curvature,
+        }
     }
 }
 
@@ -198,11 +211,19 @@ mod tests {
     use super::super::relabel::Relabelling;
     use super::*;
 
+    fn deals(pooled: &[f64], chosen: usize, weight: f64) -> Deals<'_> {
+        Deals {
+            pooled,
+            chosen,
+            weight,
+        }
+    }
+
     const SCORES: [f64; 7] = [0.1, 0.25, 0.25, 0.4, 0.8, 0.9, 1.0];
 
     #[test]
     fn the_cumulants_are_those_of_the_listed_deals() {
-        let deals = Deals::new(&SCORES, 3, 2.0);
+        let deals = deals(&SCORES, 3, 2.0);
         let listed = Relabelling::Listed(deals.points().unwrap());
         for t in [-400.0, -8.0, -0.5, -1e-7, 1e-4, 0.3, 2.0, 60.0] {
             let (quick, slow) = (deals.cumulants(t), listed.cumulants(t));
@@ -221,7 +242,7 @@ mod tests {
 
     #[test]
     fn the_ends_are_those_of_the_listed_deals() {
-        let deals = Deals::new(&SCORES, 3, 1.0);
+        let deals = deals(&SCORES, 3, 1.0);
         let points = deals.points().unwrap();
         let ends = [
             (deals.lowest(), points[0]),
@@ -235,14 +256,14 @@ mod tests {
 
     #[test]
     fn a_far_tilt_neither_overflows_nor_vanishes() {
-        let cumulants = Deals::new(&SCORES, 2, 1.0).cumulants(-1e6);
+        let cumulants = deals(&SCORES, 2, 1.0).cumulants(-1e6);
         assert!(cumulants.value.is_finite() && cumulants.slope.is_finite());
     }
 
     #[test]
     fn many_deals_enter_as_a_normal_variable() {
         let scores: Vec<f64> = (0..20).map(|i| real(i) / 20.0).collect();
-        let deals = Deals::new(&scores, 10, 1.0);
+        let deals = deals(&scores, 10, 1.0);
         assert!(deals.points().is_none());
         assert!((deals.cumulants(1.0).slope - deals.variance()).abs() < 1e-15);
     }

@@ -1,12 +1,12 @@
 //! Whether outputs changed more than re-running changes them, from the distances
 //! between outputs alone.
 
-use super::mcnemar::Tail;
+use super::convolution::Convolution;
 use super::moments::{mean, sum};
+use super::real;
 use super::relabel::{Point, Relabelling};
 use super::saddlepoint;
 use super::subsets::{are_few, equally_likely, map_subsets};
-use super::{convolution, real};
 
 /// The most points of listed distributions kept at once; further cases enter as normal
 /// variables.
@@ -64,11 +64,9 @@ fn upper_mid_p(cases: &[Outputs], observed: f64) -> Option<f64> {
         return Some(1.0);
     }
     let observed = -observed - center;
-    let variables = terms
-        .iter()
-        .map(|(relabelling, times)| (relabelling.points(), *times));
-    let tail = convolution::tail(variables, observed);
-    Some(tail.map_or_else(|| saddlepoint::mid_p(&terms, observed), Tail::mid))
+    let mut sum = Convolution::new();
+    let exact = sum.add_all(&terms).map(|()| sum.tail(observed).mid());
+    Some(exact.unwrap_or_else(|| saddlepoint::mid_p(&terms, observed)))
 }
 
 /// A distribution less its mean, or the normal variable of its variance.

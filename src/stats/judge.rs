@@ -119,7 +119,7 @@ pub enum Trust {
 
 /// The prediction-powered mean: `human` and `judge` are the scores of the same labelled
 /// items, `unlabelled` the judge's scores of others. `None` for lists that are empty or
-/// do not match, or a confidence outside (0, 1).
+/// do not match, scores that are not finite, or a confidence outside (0, 1).
 pub fn ppi_mean(
     human: &[f64],
     judge: &[f64],
@@ -143,11 +143,11 @@ pub fn ppi_mean(
     let variance = lambda * lambda * population_variance(unlabelled)? / real(unlabelled.len())
         + population_variance(&corrections)? / real(human.len());
     let standard_error = variance.sqrt();
-    let bounds = Interval::around(estimate, two_sided_z(confidence)? * standard_error);
-    Some(PpiMean {
+    let half_width = two_sided_z(confidence)? * standard_error;
+    (estimate.is_finite() && half_width.is_finite()).then(|| PpiMean {
         estimate,
         standard_error,
-        bounds,
+        bounds: Interval::around(estimate, half_width),
         lambda,
     })
 }

@@ -51,10 +51,13 @@ pub struct Trials {
 
 /// The smallest true drop that is reported as a regression with the given power:
 /// it must be told from zero, and its estimate must exceed the tolerance. `None`
-/// where the errors are no probabilities.
+/// where the errors are no probabilities or the standard error is not finite.
 pub fn mde(standard_error: f64, tolerance: f64, errors: Errors) -> Option<f64> {
     let from_zero = errors.reach()? * standard_error;
-    Some(from_zero.max(tolerance + errors.z_power()? * standard_error))
+    let from_tolerance = tolerance + errors.z_power()? * standard_error;
+    standard_error
+        .is_finite()
+        .then(|| from_zero.max(from_tolerance))
 }
 
 /// How far a difference lies from the tolerance that it has to be told from: from zero

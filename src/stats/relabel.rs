@@ -2,7 +2,6 @@
 //! to "baseline" and "candidate" anew, every deal being equally likely.
 
 use super::deals::Deals;
-use super::real;
 use super::unit::Pair;
 
 /// The distribution of one relabelled, weighted difference; its mean is 0.
@@ -17,6 +16,9 @@ pub(crate) enum Relabelling<'a> {
     /// A normal variable of this variance.
     Normal(f64),
 }
+
+/// A relabelling and the number of units that share it.
+pub(crate) type Term<'a> = (Relabelling<'a>, usize);
 
 /// A value with its probability.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,7 +48,11 @@ impl<'a> Relabelling<'a> {
         if let ([base], [cand]) = (pair.base, pair.cand) {
             return Relabelling::Flip(pair.weight * (cand - base).abs());
         }
-        Relabelling::Deals(Deals::new(pair.pooled, pair.cand.len(), pair.weight))
+        Relabelling::Deals(Deals {
+            pooled: pair.pooled,
+            chosen: pair.cand.len(),
+            weight: pair.weight,
+        })
     }
 
     /// The distribution as a list of points; `None` where it is too long to list.
@@ -65,6 +71,14 @@ impl<'a> Relabelling<'a> {
             Relabelling::Listed(points) => Some(points.clone()),
             Relabelling::Deals(deals) => deals.points(),
             Relabelling::Normal(_) => None,
+        }
+    }
+
+    /// How many points the list has at least, told without listing them.
+    pub(crate) fn fewest_points(&self) -> usize {
+        match self {
+            Relabelling::Listed(points) => points.len(),
+            Relabelling::Flip(_) | Relabelling::Deals(_) | Relabelling::Normal(_) => 2,
         }
     }
 
@@ -166,60 +180,9 @@ pub(crate) fn normal_cumulants(variance: f64, t: f64) -> Cumulants {
     }
 }
 
-/// The relabelled difference of a binary unit: `ones` ones fall among `base` and
-/// `cand` places with hypergeometric probabilities.
-pub(crate) fn binary_points(ones: usize, base: usize, cand: usize, weight: f64) -> Vec<Point> {
-    let fewest = ones.saturating_sub(base);
-    hypergeometric(ones, base, cand)
-        .into_iter()
-        .enumerate()
-        .map(|(step, probability)| {
-            let passed = fewest + step;
-            let difference = real(passed) / real(cand) - real(ones - passed) / real(base);
-            Point {
-                value: weight * difference,
-                probability,
-            }
-        })
-        .collect()
-}
-
-/// The probabilities of the possible numbers of ones among the candidate's places,
-/// from the fewest up, built outward from the mode so that none overflows.
-pub(crate) fn hypergeometric(ones: usize, base: usize, cand: usize) -> Vec<f64> {
-    let (fewest, most) = (ones.saturating_sub(base), ones.min(cand));
-    let mode = ((ones + 1) * (cand + 1) / (base + cand + 2)).clamp(fewest, most);
-    // The ratio of the probability of x + 1 ones to that of x.
-    let growth =
-        |x: usize| real(ones - x) * real(cand - x) / (real(x + 1) * real(base + x + 1 - ones));
-    let mut weights = vec![1.0; most - fewest + 1];
-    for x in mode..most {
-        weights[x + 1 - fewest] = weights[x - fewest] * growth(x);
-    }
-    for x in (fewest..mode).rev() {
-        weights[x - fewest] = weights[x + 1 - fewest] / growth(x);
-    }
-    let total: f64 = weights.iter().sum();
-    weights.into_iter().map(|weight| weight / total).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_hypergeometric_distribution_has_its_known_probabilities() {
-        let expected = [1.0 / 6.0, 4.0 / 6.0, 1.0 / 6.0];
-        for (got, wanted) in hypergeometric(2, 2, 2).into_iter().zip(expected) {
-            assert!((got - wanted).abs() < 1e-15);
-        }
-    }
-
-    #[test]
-    fn a_thousand_trials_a_side_do_not_overflow() {
-        let total: f64 = hypergeometric(1_000, 1_000, 1_000).iter().sum();
-        assert!((total - 1.0).abs() < 1e-12);
-    }
 
     #[test]
     fn a_flip_and_its_list_have_the_same_cumulants() {

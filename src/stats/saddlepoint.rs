@@ -4,7 +4,7 @@
 use super::SLACK;
 use super::moments::Sum;
 use super::real;
-use super::relabel::{Cumulants, Extreme, Relabelling};
+use super::relabel::{Cumulants, Extreme, Relabelling, Term};
 use super::special::{normal_cdf, normal_pdf};
 
 /// Steps after which the root is exact to the last bit, or the sum has none.
@@ -13,9 +13,6 @@ const MAX_STEPS: usize = 200;
 /// Below this the formula divides rounding errors by each other; the normal
 /// distribution is its limit.
 const NEAR_CENTER: f64 = 1e-5;
-
-/// A relabelling and the number of units that share it.
-pub(crate) type Term<'a> = (Relabelling<'a>, usize);
 
 /// The lower mid-p, at `observed`, of the sum of independent relabelled differences.
 pub(crate) fn mid_p(terms: &[Term], observed: f64) -> f64 {

@@ -8,12 +8,14 @@
 
 use std::collections::BTreeMap;
 
+use super::convolution::Convolution;
 use super::mcnemar::{Tail, mcnemar};
 use super::moments::{Sum, sum};
-use super::relabel::{Relabelling, binary_points, hypergeometric};
-use super::saddlepoint::{self, Term};
+use super::pattern::{Design, Pattern, sum_points};
+use super::relabel::{Relabelling, Term};
+
 use super::unit::{Kind, Pair, Paired, SAME_SCORE, Unit};
-use super::{convolution, real};
+use super::{real, saddlepoint};
 
 /// The result of a label shuffle.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,7 +74,8 @@ pub fn label_shuffle_counts(
     if base_trials == 0 || cand_trials == 0 || cases == 0 || !groups.iter().all(is_possible) {
         return None;
     }
-    Some(Labels::of_counts(base_trials, cand_trials, groups).test())
+    let design = Design::new(base_trials, cand_trials, 1.0);
+    Some(Labels::of_counts(design, groups).test())
 }
 
 /// Tests weighted sums of differences, one for each cluster, of which each would
@@ -82,16 +85,8 @@ pub fn sign_flip(cluster_sums: &[f64]) -> Shuffle {
         .iter()
         .copied()
         .filter(|sum| sum.abs() > SAME_SCORE);
-    let terms = moving
-        .clone()
-        .map(|sum| (Relabelling::Flip(sum.abs()), 1))
-        .collect();
-    Labels {
-        patterns: BTreeMap::new(),
-        terms,
-        observed: sum(moving),
-    }
-    .test()
+    let flips = moving.clone().map(|sum| (Relabelling::Flip(sum.abs()), 1));
+    Labels::new(BTreeMap::new(), flips.collect(), sum(moving)).test()
 }
 
 /// Two-sided p of a test with these two one-sided ones.
@@ -101,112 +96,56 @@ pub fn two_sided(shuffle: &Shuffle) -> f64 {
 
 /// All that the relabelling needs to know of the informative units.
 struct Labels<'a> {
-    /// The binary units, grouped and counted.
-    patterns: BTreeMap<Pattern, usize>,
-    /// How each unit can come out: the patterns as well as all other units.
+    /// The binary units, grouped and counted, in order of their designs.
+    patterns: Vec<(Pattern, usize)>,
+    /// How each unit can come out: first the units that are not binary, then the
+    /// patterns.
     terms: Vec<Term<'a>>,
     /// The sum of the weighted differences as they are labelled.
     observed: f64,
 }
 
-/// What the relabelling of a binary unit depends on. The weight is kept as its bits,
-/// so that units of one weight fall together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Pattern {
-    base_trials: usize,
-    cand_trials: usize,
-    weight: u64,
-    ones: usize,
-}
-
-impl Pattern {
-    fn new(ones: usize, base_trials: usize, cand_trials: usize, weight: f64) -> Pattern {
-        Pattern {
-            base_trials,
-            cand_trials,
-            weight: weight.to_bits(),
-            ones,
-        }
-    }
-
-    fn of_pair(pair: &Pair) -> Pattern {
-        let ones = pair.pooled.iter().filter(|score| **score > 0.5).count();
-        Pattern::new(ones, pair.base.len(), pair.cand.len(), pair.weight)
-    }
-
-    fn weight(self) -> f64 {
-        f64::from_bits(self.weight)
-    }
-
-    fn is_informative(self) -> bool {
-        self.ones > 0 && self.ones < self.base_trials + self.cand_trials
-    }
-
-    fn is_one_trial_a_side(self) -> bool {
-        self.base_trials == 1 && self.cand_trials == 1
-    }
-
-    fn has_design_of(self, other: Pattern) -> bool {
-        Pattern {
-            ones: other.ones,
-            ..self
-        } == other
-    }
-
-    /// The weighted difference when so many of the ones are the candidate's.
-    fn difference(self, cand_ones: usize) -> f64 {
-        let rate = real(cand_ones) / real(self.cand_trials);
-        self.weight() * (rate - real(self.ones - cand_ones) / real(self.base_trials))
-    }
-
-    fn relabelling<'a>(self) -> Relabelling<'a> {
-        let Pattern {
-            base_trials,
-            cand_trials,
-            ones,
-            ..
-        } = self;
-        Relabelling::Listed(binary_points(ones, base_trials, cand_trials, self.weight()))
-    }
-}
-
 impl<'a> Labels<'a> {
     fn of_pairs(paired: &'a Paired) -> Labels<'a> {
         let mut patterns = BTreeMap::new();
-        let mut terms = Vec::new();
+        let mut others = Vec::new();
         let mut observed = Sum::default();
         for pair in paired.iter().filter(Pair::is_informative) {
             observed.add(pair.weight * pair.difference());
             if pair.is_binary() {
                 *patterns.entry(Pattern::of_pair(&pair)).or_default() += 1;
             } else {
-                terms.push((Relabelling::of_scores(&pair), 1));
+                others.push((Relabelling::of_scores(&pair), 1));
             }
         }
-        terms.extend(terms_of(&patterns));
-        Labels {
-            patterns,
-            terms,
-            observed: observed.value(),
-        }
+        Labels::new(patterns, others, observed.value())
     }
 
-    fn of_counts(base_trials: usize, cand_trials: usize, groups: &[CountGroup]) -> Labels<'a> {
+    fn of_counts(design: Design, groups: &[CountGroup]) -> Labels<'a> {
         let mut patterns = BTreeMap::new();
         let mut observed = Sum::default();
         for group in groups.iter().filter(|group| group.cases > 0) {
-            let ones = group.base_passes + group.cand_passes;
-            let pattern = Pattern::new(ones, base_trials, cand_trials, 1.0);
+            let pattern = Pattern::new(design, group.base_passes + group.cand_passes);
             if pattern.is_informative() {
                 *patterns.entry(pattern).or_default() += group.cases;
                 observed.add(real(group.cases) * pattern.difference(group.cand_passes));
             }
         }
-        let terms = terms_of(&patterns).collect();
+        Labels::new(patterns, Vec::new(), observed.value())
+    }
+
+    fn new(patterns: BTreeMap<Pattern, usize>, others: Vec<Term<'a>>, observed: f64) -> Labels<'a> {
+        let patterns: Vec<(Pattern, usize)> = patterns.into_iter().collect();
+        let mut terms = others;
+        terms.extend(
+            patterns
+                .iter()
+                .map(|(own, units)| (own.relabelling(), *units)),
+        );
         Labels {
             patterns,
             terms,
-            observed: observed.value(),
+            observed,
         }
     }
 
@@ -245,11 +184,11 @@ impl<'a> Labels<'a> {
     /// The size of the difference of every informative unit, and their number, where
     /// the units differ in its sign only.
     fn common_flip(&self) -> Option<(f64, usize)> {
-        if let Some(design) = self.common_design() {
-            let units = self.patterns.values().sum();
+        if let ([(pattern, units)], []) = (&self.patterns[..], self.others()) {
+            let design = pattern.design;
             return design
                 .is_one_trial_a_side()
-                .then_some((design.weight(), units));
+                .then_some((design.weight(), *units));
         }
         let size = |(relabelling, _): &Term| match relabelling {
             Relabelling::Flip(size) => Some(*size),
@@ -257,52 +196,26 @@ impl<'a> Labels<'a> {
         };
         let first = size(self.terms.first()?)?;
         let is_alike = |term| size(term).is_some_and(|own| (own - first).abs() <= SAME_SCORE);
-        self.terms
-            .iter()
-            .all(is_alike)
-            .then_some((first, self.terms.len()))
+        let all_alike = self.terms.iter().all(is_alike);
+        all_alike.then_some((first, self.terms.len()))
     }
 
-    /// A pattern whose numbers of trials and weight all units share, all being binary.
-    fn common_design(&self) -> Option<Pattern> {
-        let first = *self.patterns.keys().next()?;
-        let is_shared = self
-            .patterns
-            .keys()
-            .all(|pattern| pattern.has_design_of(first));
-        (is_shared && self.terms.len() == self.patterns.len()).then_some(first)
-    }
-
+    /// The exact distribution, built up from one lattice for each design and from the
+    /// units that are not binary.
     fn convolution_tail(&self) -> Option<Tail> {
-        if let Some(design) = self.common_design() {
-            return self.lattice_tail(design);
+        let mut sum = Convolution::new();
+        for patterns in self
+            .patterns
+            .chunk_by(|one, next| one.0.design == next.0.design)
+        {
+            sum.add(&sum_points(patterns)?)?;
         }
-        let variables = self.terms.iter().map(|(own, units)| (own.points(), *units));
-        convolution::tail(variables, self.observed)
+        sum.add_all(self.others())?;
+        Some(sum.tail(self.observed))
     }
 
-    /// With a common design the sum of differences depends on the number of ones on
-    /// the candidate's side alone.
-    fn lattice_tail(&self, design: Pattern) -> Option<Tail> {
-        let Pattern {
-            base_trials,
-            cand_trials,
-            ..
-        } = design;
-        let lowest =
-            |pattern: &Pattern| pattern.difference(pattern.ones.saturating_sub(base_trials));
-        let least = sum(self
-            .patterns
-            .iter()
-            .map(|(own, units)| lowest(own) * real(*units)));
-        let step = design.weight() * (1.0 / real(cand_trials) + 1.0 / real(base_trials));
-        let counts = self.patterns.iter().map(|(pattern, units)| {
-            (
-                hypergeometric(pattern.ones, base_trials, cand_trials),
-                *units,
-            )
-        });
-        convolution::lattice_tail(counts, nearest_count((self.observed - least) / step))
+    fn others(&self) -> &[Term<'a>] {
+        &self.terms[..self.terms.len() - self.patterns.len()]
     }
 
     fn saddlepoint_p(&self) -> f64 {
@@ -312,12 +225,6 @@ impl<'a> Labels<'a> {
             saddlepoint::mid_p(&self.terms, self.observed)
         }
     }
-}
-
-fn terms_of<'a>(patterns: &BTreeMap<Pattern, usize>) -> impl Iterator<Item = Term<'a>> {
-    patterns
-        .iter()
-        .map(|(pattern, units)| (pattern.relabelling(), *units))
 }
 
 /// The whole number next to one that is whole but for rounding.

@@ -180,10 +180,7 @@ impl Pair<'_> {
     /// Whether the pooled scores differ at all, so that dealing them anew can change
     /// the difference.
     pub(crate) fn is_informative(&self) -> bool {
-        let first = self.pooled[0];
-        self.pooled
-            .iter()
-            .any(|score| (score - first).abs() > SAME_SCORE)
+        range(self.pooled) > SAME_SCORE
     }
 
     pub(crate) fn is_binary(&self) -> bool {
@@ -198,6 +195,13 @@ pub(crate) const SAME_SCORE: f64 = 1e-12;
 /// sum is exact enough.
 pub(crate) fn average(scores: &[f64]) -> f64 {
     scores.iter().sum::<f64>() / real(scores.len())
+}
+
+/// The largest of at least one score less the smallest.
+pub(crate) fn range(scores: &[f64]) -> f64 {
+    let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let smallest = scores.iter().copied().fold(f64::INFINITY, f64::min);
+    largest - smallest
 }
 
 #[cfg(test)]
