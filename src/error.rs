@@ -66,6 +66,11 @@ impl Place {
         Some((line, before[line_start..].chars().count() + 1))
     }
 
+    /// The name of the file, which may hold foreign text such as the id of a case.
+    fn shown_file(&self) -> String {
+        picture_controls(&self.file)
+    }
+
     /// The marked line cut to a readable width, with the range to underline in it; control characters are shown as
     /// pictures, so that a hostile file cannot write to the terminal.
     fn excerpt(&self) -> (String, Range<usize>) {
@@ -91,8 +96,8 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line_column() {
-            Some((line, column)) => write!(f, "{}:{line}:{column}", self.file),
-            None => f.write_str(&self.file),
+            Some((line, column)) => write!(f, "{}:{line}:{column}", self.shown_file()),
+            None => f.write_str(&self.shown_file()),
         }
     }
 }
@@ -164,11 +169,11 @@ impl Diagnostic {
                 Some((line, _)) => {
                     let (shown, marked) = place.excerpt();
                     let snippet = Snippet::source(shown)
-                        .path(place.file.to_string())
+                        .path(place.shown_file())
                         .line_start(line);
                     group.element(snippet.annotation(AnnotationKind::Primary.span(marked)))
                 }
-                None => group.element(annotate_snippets::Origin::path(place.file.to_string())),
+                None => group.element(annotate_snippets::Origin::path(place.shown_file())),
             };
         }
         if let Some(help) = &self.help {
@@ -342,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_hostile_line_cannot_write_to_the_terminal() {
-        let place = Place::span("a", "x\u{1b}[31m\u{202e}".into(), 1, 0..1);
+        let place = Place::span("a\u{1b}[2J", "x\u{1b}[31m\u{202e}".into(), 1, 0..1);
         let shown = Error::from(Diagnostic::new("bad \u{1b}]0;x\u{7}").at(place)).render(false);
         assert!(
             !shown.contains(['\u{1b}', '\u{7}', '\u{202e}']),
