@@ -249,22 +249,32 @@ pub fn check_record(
     path: &str,
     problems: &mut Problems,
 ) {
+    let mut misspelled = Vec::new();
     for (key, value) in node.entries() {
-        match fields.iter().find(|field| field.name == key.name) {
-            Some(field) => field
-                .shape
-                .check(document, value, &join(path, field.name), problems),
-            None => problems.push(
+        let Some(field) = fields.iter().find(|field| field.name == key.name) else {
+            let meant = suggest(&key.name, fields.iter().map(|field| field.name));
+            misspelled.extend(meant);
+            problems.push(
                 Diagnostic::new(format!("unknown key `{}`", join(path, &key.name)))
                     .at(document.source.place(key.span.clone()))
-                    .help(meant(&key.name, fields)),
-            ),
-        }
+                    .help(
+                        meant.map_or_else(
+                            || known(fields),
+                            |word| format!("did you mean `{word}`?"),
+                        ),
+                    ),
+            );
+            continue;
+        };
+        field
+            .shape
+            .check(document, value, &join(path, field.name), problems);
     }
-    for field in fields
-        .iter()
-        .filter(|field| field.required && node.get(field.name).is_none())
-    {
+    // A key that stands there misspelled is not missing too: one mistake is one message.
+    let is_missing = |field: &&Field| {
+        field.required && node.get(field.name).is_none() && !misspelled.contains(&field.name)
+    };
+    for field in fields.iter().filter(is_missing) {
         problems.push(
             Diagnostic::new(format!("missing key `{}`", join(path, field.name)))
                 .at(document.place(node))
@@ -273,13 +283,9 @@ pub fn check_record(
     }
 }
 
-fn meant(name: &str, fields: &[Field]) -> String {
-    if let Some(word) = suggest(name, fields.iter().map(|field| field.name)) {
-        format!("did you mean `{word}`?")
-    } else {
-        let known: Vec<&str> = fields.iter().map(|field| field.name).collect();
-        format!("known keys are {}", known.join(", "))
-    }
+fn known(fields: &[Field]) -> String {
+    let known: Vec<&str> = fields.iter().map(|field| field.name).collect();
+    format!("known keys are {}", known.join(", "))
 }
 
 fn join(path: &str, name: &str) -> String {
