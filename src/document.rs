@@ -16,6 +16,9 @@ use crate::error::{Diagnostic, Place, Result};
 /// Nodes that one file may hold; far above any golden file that is still YAML, far below what fills the memory.
 const MOST_NODES: usize = 5_000_000;
 
+/// Nodes that aliases may copy: a few lines of nested aliases ask for any number of them.
+const MOST_COPIES: usize = 50_000;
+
 /// A file that was read.
 #[derive(Debug)]
 pub struct Document {
@@ -114,6 +117,7 @@ fn reader_options() -> serde_saphyr::Options {
     let mut budget = serde_saphyr::Budget::default();
     budget.max_nodes = MOST_NODES;
     budget.max_events = 4 * MOST_NODES;
+    budget.max_recorded_anchor_events = MOST_COPIES;
     serde_saphyr::options! {
         budget: Some(budget),
         strict_booleans: true,
@@ -137,8 +141,14 @@ fn diagnose(error: &serde_saphyr::Error, source: &Source, offset: usize) -> Diag
         .location()
         .map_or(0, |location| offset_of(text, location));
     let end = start + text[start..].chars().next().map_or(0, char::len_utf8);
-    Diagnostic::new(format!("not valid YAML: {message}"))
-        .at(source.place(start + offset..end + offset))
+    let place = source.place(start + offset..end + offset);
+    // The budget is named after parts of the reader.
+    if message.starts_with("budget breached") {
+        return Diagnostic::new("this YAML is too large, too deep, or its aliases make it so")
+            .at(place)
+            .help("keep large datasets as JSON lines or CSV");
+    }
+    Diagnostic::new(format!("not valid YAML: {message}")).at(place)
 }
 
 /// Where the line and column of an error lie in the text; errors carry no byte offset.
