@@ -24,8 +24,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::error::Result;
-use crate::workspace::{Environment, Workspace};
+use crate::error::{Diagnostic, Place, Result};
+use crate::workspace::{Environment, FILE, Workspace};
 use console::Console;
 
 /// What the program finds around it when it starts; nothing else reads it.
@@ -219,7 +219,17 @@ fn dispatch(cli: &Cli, context: &Context, console: &Console) -> Result<Exit> {
 
 fn open_workspace(cli: &Cli, context: &Context) -> Result<Workspace> {
     let root = match &cli.global.workspace {
-        Some(folder) => context.folder.join(folder),
+        Some(folder) if context.folder.join(folder).join(FILE).is_file() => {
+            context.folder.join(folder)
+        }
+        Some(folder) => {
+            return Err(
+                Diagnostic::new(format!("there is no {FILE} in this folder"))
+                    .at(Place::file(folder.display().to_string()))
+                    .help("make a workspace with `regauge init`")
+                    .into(),
+            );
+        }
         None => Workspace::find(&context.folder)?,
     };
     Workspace::load(&root, &context.environment)

@@ -364,6 +364,7 @@ impl Workspace {
         SHAPE.check(&document, &document.root, "", &mut problems);
         check_version(&document, &mut problems);
         check_keys(&document, &mut problems);
+        check_addresses(&document, &mut problems);
         problems.finish()?;
 
         let top = |name: &str| document.root.get(name);
@@ -399,6 +400,7 @@ impl Workspace {
         self.models.get(alias).ok_or_else(|| {
             let help = match suggest(alias, self.models.keys().map(String::as_str)) {
                 Some(name) => format!("did you mean `{name}`?"),
+                None if self.models.is_empty() => format!("{FILE} has no models yet"),
                 None => format!(
                     "{FILE} has {}",
                     self.models.keys().cloned().collect::<Vec<_>>().join(", ")
@@ -440,6 +442,22 @@ impl Workspace {
                 .help("name files relative to the folder of regauge.yaml, without `..`")
                 .into(),
         )
+    }
+
+    /// Checks that a path that a file names is that of a file inside the workspace.
+    pub fn check_file(&self, path: &str, place: &Place) -> Result<()> {
+        Self::check_inside(path, place.clone())?;
+        if self.path(path).is_file() {
+            return Ok(());
+        }
+        let missing = Diagnostic::new(format!("there is no file `{path}`")).at(place.clone());
+        let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
+        let siblings = self.list(folder, "");
+        let refusal = match suggest(name, siblings.iter().map(String::as_str)) {
+            Some(sibling) => missing.help(format!("did you mean `{folder}/{sibling}`?")),
+            None => missing.help("paths are relative to the folder of regauge.yaml"),
+        };
+        Err(refusal.into())
     }
 
     /// Names of the files with this ending in a folder of the workspace, sorted; none where the folder is not there.
@@ -569,6 +587,37 @@ fn check_keys(document: &Document, problems: &mut Problems) {
             );
         }
     }
+}
+
+/// Addresses that hold no variable can be checked before any model is used.
+fn check_addresses(document: &Document, problems: &mut Problems) {
+    let models = document
+        .root
+        .get("models")
+        .map(Node::entries)
+        .unwrap_or_default();
+    for (_, model) in models {
+        let Some(node) = model.get("base_url") else {
+            continue;
+        };
+        let wrong = |text: &str| split_variable(text).is_none() && !is_address(text);
+        if node.text().is_some_and(wrong) {
+            problems.push(no_address(document.place(node)));
+        }
+    }
+}
+
+/// Whether this is where an endpoint may be.
+pub fn is_address(text: &str) -> bool {
+    reqwest::Url::parse(text)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
+/// That a `base_url` is none.
+pub fn no_address(place: Place) -> Diagnostic {
+    Diagnostic::new("`base_url` is no address of an endpoint")
+        .at(place)
+        .help("write it with its scheme, such as https://api.example.com/v1")
 }
 
 fn is_variable(name: &str) -> bool {

@@ -13,7 +13,7 @@ use crate::provider::price::Price;
 use crate::provider::{self, HttpReply};
 use crate::secret::{Redactor, Secret};
 use crate::units::show_duration;
-use crate::workspace::Model;
+use crate::workspace::{Model, is_address, no_address};
 
 /// Bytes of an unpacked body that are read; a longer one is no answer.
 const LONGEST_BODY: usize = 32 * 1024 * 1024;
@@ -65,7 +65,9 @@ impl Endpoint {
         redactor: Redactor,
     ) -> Result<Self> {
         let base_url = model.base_url.get()?.to_owned();
-        check_url(&base_url, model)?;
+        if !is_address(&base_url) {
+            return Err(no_address(model.place.clone()).into());
+        }
         let headers = headers_of(model)?;
         let mut builder = Client::builder()
             .default_headers(headers)
@@ -238,18 +240,6 @@ fn failure(kind: FailureKind, message: String) -> Refused {
         },
         wait: None,
     }
-}
-
-fn check_url(base_url: &str, model: &Model) -> Result<()> {
-    let sound = reqwest::Url::parse(base_url)
-        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    if sound {
-        return Ok(());
-    }
-    Err(Diagnostic::new("`base_url` is no address of an endpoint")
-        .at(model.place.clone())
-        .help("write it with its scheme, such as https://api.example.com/v1")
-        .into())
 }
 
 fn headers_of(model: &Model) -> Result<HeaderMap> {

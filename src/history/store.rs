@@ -225,10 +225,13 @@ impl History {
             .await
             .map_err(|error| failed(&error))?;
         let ids: Vec<String> = rows.iter().map(|row| row.get("id")).collect();
-        if name == "latest"
-            && let Some(id) = ids.first()
-        {
-            return Ok(id.clone());
+        let Some(newest) = ids.first() else {
+            return Err(Diagnostic::new("there are no runs yet")
+                .help("begin one with `regauge run`")
+                .into());
+        };
+        if name == "latest" {
+            return Ok(newest.clone());
         }
         let fits: Vec<&String> = ids
             .iter()
