@@ -15,7 +15,7 @@ use crate::engine::endpoint::now_ms;
 use crate::error::{Diagnostic, Error, Result};
 use crate::execute::{self, Options, Order, Source, finish, record};
 use crate::files::replace_file;
-use crate::history::baseline;
+use crate::history::baseline::{self, Choice};
 use crate::history::recording;
 use crate::history::run::{Run, Status};
 use crate::history::store::History;
@@ -115,6 +115,9 @@ async fn run_suites(
         Some(name) => resumed(workspace, &history, name).await?,
         None => begun(workspace, plans),
     };
+    // What to compare with is known before anything is called: a mistake in its name would come too late afterwards,
+    // and `latest` would be the run itself.
+    let choices = baselines(args, workspace, &history, &orders).await?;
     let mut display = Display::new(
         console,
         if args.output.is_quiet() {
@@ -139,30 +142,6 @@ async fn run_suites(
     {
         return Ok(interrupted(&runs, console));
     }
-    let exit = publish(args, workspace, &history, (&plans, &runs), console).await?;
-    if runs
-        .iter()
-        .any(|run| run.header.status == Status::Incomplete)
-    {
-        console.note("the run is incomplete; go on with `regauge run --resume`");
-    }
-    Ok(exit)
-}
-
-async fn publish(
-    args: &RunArgs,
-    workspace: &Workspace,
-    history: &History,
-    (plans, runs): (&[Plan], &[Run]),
-    console: &Console,
-) -> Result<Exit> {
-    let mut choices = Vec::new();
-    for (plan, run) in plans.iter().zip(runs) {
-        let named = args.baseline.as_deref();
-        choices.push(
-            baseline::choose(workspace, history, &run.header, named, Some(&plan.suite)).await?,
-        );
-    }
     let compared: Vec<Compared<'_>> = runs
         .iter()
         .zip(&choices)
@@ -172,7 +151,28 @@ async fn publish(
             rule: choice.rule.clone(),
         })
         .collect();
-    outcome::publish(&compared, &args.output, workspace, console)
+    let exit = outcome::publish(&compared, &args.output, workspace, console)?;
+    if runs
+        .iter()
+        .any(|run| run.header.status == Status::Incomplete)
+    {
+        console.note("the run is incomplete; go on with `regauge run --resume`");
+    }
+    Ok(exit)
+}
+
+async fn baselines(
+    args: &RunArgs,
+    workspace: &Workspace,
+    history: &History,
+    orders: &[Order],
+) -> Result<Vec<Choice>> {
+    let mut choices = Vec::new();
+    for Order { plan, header } in orders {
+        let named = args.baseline.as_deref();
+        choices.push(baseline::choose(workspace, history, header, named, Some(&plan.suite)).await?);
+    }
+    Ok(choices)
 }
 
 impl RunArgs {
