@@ -113,6 +113,9 @@ pub struct Columns {
     pub reserved: IndexMap<String, String>,
     /// Variables and their columns; `None`: every column that is not reserved.
     pub vars: Option<IndexMap<String, String>>,
+    /// Where the suite names a column.
+    #[serde(skip)]
+    pub places: HashMap<String, Place>,
 }
 
 impl Columns {
@@ -127,17 +130,14 @@ struct Row {
     span: Range<usize>,
 }
 
-/// Reads the dataset at `path`, whose ending names its format; errors about the mapping point at `place`.
+/// Reads the dataset at `path`, whose ending names its format; errors about the path point at `place`.
 pub fn load(
     workspace: &Workspace,
     path: &str,
     columns: &Columns,
     place: &Place,
 ) -> Result<Dataset> {
-    Workspace::check_inside(path, place.clone())?;
-    if !workspace.path(path).is_file() {
-        return Err(missing_file(workspace, path, place).into());
-    }
+    workspace.check_file(path, place)?;
     let source = workspace.read(path)?;
     let mut problems = Problems::default();
     let rows = match path.rsplit('.').next() {
@@ -153,7 +153,7 @@ pub fn load(
             );
         }
     };
-    check_columns(columns, &rows, place, &mut problems);
+    check_columns(columns, &rows, &mut problems);
     let cases = cases_of(&source, rows, columns, &mut problems);
     if cases.is_empty() && problems.is_empty() {
         problems.push(
@@ -183,16 +183,6 @@ pub fn inline(document: &Document, nodes: &[Node]) -> Result<Dataset> {
         digest,
         cases,
     })
-}
-
-fn missing_file(workspace: &Workspace, path: &str, place: &Place) -> Diagnostic {
-    let missing = Diagnostic::new(format!("there is no file `{path}`")).at(place.clone());
-    let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
-    let siblings = workspace.list(folder, "");
-    match suggest(name, siblings.iter().map(String::as_str)) {
-        Some(sibling) => missing.help(format!("did you mean `{folder}/{sibling}`?")),
-        None => missing.help("paths are relative to the folder of regauge.yaml"),
-    }
 }
 
 fn read_jsonl(source: &Source, problems: &mut Problems) -> Vec<Row> {
@@ -324,7 +314,7 @@ fn rows_of_nodes(source: &Source, nodes: &[Node], problems: &mut Problems) -> Ve
 }
 
 /// A column that the suite names must stand in some row.
-fn check_columns(columns: &Columns, rows: &[Row], place: &Place, problems: &mut Problems) {
+fn check_columns(columns: &Columns, rows: &[Row], problems: &mut Problems) {
     if rows.is_empty() {
         return;
     }
@@ -341,11 +331,11 @@ fn check_columns(columns: &Columns, rows: &[Row], place: &Place, problems: &mut 
             Some(name) => format!("did you mean `{name}`?"),
             None => format!("the columns are {}", known.join(", ")),
         };
-        problems.push(
-            Diagnostic::new(format!("no row has a column `{column}`"))
-                .at(place.clone())
-                .help(help),
-        );
+        let missing = Diagnostic::new(format!("no row has a column `{column}`")).help(help);
+        problems.push(match columns.places.get(column) {
+            Some(place) => missing.at(place.clone()),
+            None => missing,
+        });
     }
 }
 
@@ -572,6 +562,7 @@ mod tests {
             ]
             .into(),
             vars: Some([("ticket".to_owned(), "text".to_owned())].into()),
+            ..Columns::default()
         };
         let case = &read("a.csv", "row,text,label,note\n7,hi,other,x\n", &columns)
             .unwrap()

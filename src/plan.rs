@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::digest::Digest;
-use crate::document::{Document, Source};
+use crate::document::{Data, Document, Source};
 use crate::error::{Diagnostic, Place, Problems, Result};
 use crate::exchange::{Answered, Params, Request, Usage};
 use crate::golden::Dataset;
@@ -140,14 +140,20 @@ impl Plan {
         let mut problems = Problems::default();
         let subjects = subjects(workspace, &suite, selection, now, &mut problems);
         let mut metrics = Metrics::default();
-        let scorers = suite_scorers(workspace, &suite, &mut metrics, &mut problems);
+        let mut unscored = Problems::default();
+        let scorers = suite_scorers(workspace, &suite, &mut metrics, &mut unscored);
         let Some(mut dataset) = problems.take(suite.cases(workspace)) else {
+            problems.take(unscored.finish());
             problems.finish()?;
             return Ok(None);
         };
         selection.narrow(&mut dataset.cases);
-        let case_scorers = case_scorers(workspace, &dataset, &mut metrics, &mut problems);
-        check_gates(&suite, &metrics.list, &mut problems);
+        let case_scorers = case_scorers(workspace, &dataset, &mut metrics, &mut unscored);
+        // A scorer that could not be read may be the one that a gate names.
+        if unscored.is_empty() {
+            check_gates(&suite, &metrics.list, &mut problems);
+        }
+        problems.take(unscored.finish());
         let plan = Self {
             trials: selection.trials.unwrap_or(suite.trials),
             suite,
@@ -298,8 +304,7 @@ impl Plan {
                 ))
                 .at(subject.model.place.clone())
                 .help(format!(
-                    "the provider `{}` does not know it; it is asked for by {}, its prompt or its model",
-                    request.provider.name(),
+                    "parameters are those of the model, the prompt and {}, the last over the first",
                     self.suite.document.source.file
                 )),
             );
@@ -315,8 +320,17 @@ fn subjects(
     problems: &mut Problems,
 ) -> Vec<Subject> {
     let prompts = prompts(workspace, suite, selection, problems);
-    let mut models = Vec::new();
+    let mut models: Vec<(&String, &Model)> = Vec::new();
+    let mut seen = BTreeSet::new();
     for (alias, place) in &suite.models {
+        if !seen.insert(alias) {
+            problems.push(
+                Diagnostic::new(format!("model `{alias}` stands twice"))
+                    .at(place.clone())
+                    .help("name it once; more answers to each case are `trials:`"),
+            );
+            continue;
+        }
         let Some(model) = problems.take(workspace.model(alias, place.clone())) else {
             continue;
         };
@@ -369,9 +383,12 @@ fn prompts(
         if !selected.is_empty() && chosen.is_none() {
             continue;
         }
-        let reference = chosen
+        let chosen = chosen
             .filter(|wanted| wanted.selector.is_some())
-            .unwrap_or(reference);
+            .map(|wanted| (wanted, Place::file("--prompt")));
+        let (reference, place) = chosen
+            .as_ref()
+            .map_or((reference, place), |(wanted, place)| (*wanted, place));
         if let Some(prompt) = problems.take(prompt::load(workspace, reference, place)) {
             prompts.push(Arc::new(prompt));
         }
@@ -432,8 +449,8 @@ fn suite_scorers(
 ) -> Vec<(usize, Scorer)> {
     let mut scorers = Vec::new();
     for node in suite.scorer_nodes() {
-        let Some(scorer) = problems.take(scorer::compile(&suite.document, node, &|path| {
-            load_json(workspace, path)
+        let Some(scorer) = problems.take(scorer::compile(&suite.document, node, &|path, place| {
+            load_json(workspace, path, place)
         })) else {
             continue;
         };
@@ -476,10 +493,18 @@ fn case_scorers(
         let Some(document) = problems.take(Document::parse(source)) else {
             continue;
         };
+        let Data::List(nodes) = &document.root.data else {
+            problems.push(
+                Diagnostic::new("the scorers of a case are a list")
+                    .at(document.place(&document.root))
+                    .help("write them as `[exact, { contains: hi }]`"),
+            );
+            continue;
+        };
         let mut scorers = Vec::new();
-        for node in document.root.items() {
-            if let Some(scorer) = problems.take(scorer::compile(&document, node, &|path| {
-                load_json(workspace, path)
+        for node in nodes {
+            if let Some(scorer) = problems.take(scorer::compile(&document, node, &|path, place| {
+                load_json(workspace, path, place)
             })) {
                 scorers.push((metrics.index_of(&scorer), scorer));
             }
@@ -489,14 +514,21 @@ fn case_scorers(
     found
 }
 
-/// A JSON file that a scorer names.
-fn load_json(workspace: &Workspace, path: &str) -> Result<Value> {
-    Workspace::check_inside(path, Place::file(path))?;
+/// A JSON file that a scorer names at `place`.
+fn load_json(workspace: &Workspace, path: &str, place: &Place) -> Result<Value> {
+    workspace.check_file(path, place)?;
     let source = workspace.read(path)?;
     serde_json::from_str(&source.text).map_err(|error| {
-        Diagnostic::new("not valid JSON")
-            .at(Place::file(path))
-            .because(&error)
+        let whole = error.to_string();
+        let message = whole.split(" at line ").next().unwrap_or_default();
+        let lines = source.text.split_inclusive('\n');
+        let line_start: usize = lines
+            .take(error.line().saturating_sub(1))
+            .map(str::len)
+            .sum();
+        let at = (line_start + error.column().saturating_sub(1)).min(source.text.len());
+        Diagnostic::new(format!("not valid JSON: {message}"))
+            .at(source.place(at..at + 1))
             .into()
     })
 }
@@ -507,7 +539,16 @@ fn check_gates(suite: &Suite, metrics: &[Metric], problems: &mut Problems) {
         .map(|metric| metric.name.as_str())
         .chain([PASS, ERROR_RATE])
         .collect();
+    let mut gated = BTreeSet::new();
     for (gate, place) in &suite.gates {
+        if !gated.insert(&gate.metric) {
+            problems.push(
+                Diagnostic::new(format!("two gates watch the metric `{}`", gate.metric))
+                    .at(place.clone())
+                    .help("put both into one"),
+            );
+            continue;
+        }
         if known.contains(&gate.metric.as_str()) {
             continue;
         }

@@ -285,11 +285,12 @@ pub fn load(workspace: &Workspace, reference: &PromptRef, place: &Place) -> Resu
             .help(help)
             .into());
     };
-    let version = match reference.selector.as_deref() {
-        None => labelled(workspace, name, "production", place)?.unwrap_or(latest),
-        Some("latest") => latest,
+    let (version, named_at) = match reference.selector.as_deref() {
+        None => labelled(workspace, name, "production", place)?
+            .unwrap_or_else(|| (latest, place.clone())),
+        Some("latest") => (latest, place.clone()),
         Some(selector) => match parse_version(selector) {
-            Some(version) => version,
+            Some(version) => (version, place.clone()),
             None => labelled(workspace, name, selector, place)?
                 .ok_or_else(|| unknown_label(name, selector, place))?,
         },
@@ -301,7 +302,7 @@ pub fn load(workspace: &Workspace, reference: &PromptRef, place: &Place) -> Resu
             .collect();
         return Err(
             Diagnostic::new(format!("prompt `{name}` has no version v{version}"))
-                .at(place.clone())
+                .at(named_at)
                 .help(format!("it has {}", known.join(", ")))
                 .into(),
         );
@@ -320,8 +321,13 @@ fn unknown_label(name: &str, label: &str, place: &Place) -> Error {
         .into()
 }
 
-/// The version that a label names; `None` where there is no such label.
-fn labelled(workspace: &Workspace, name: &str, label: &str, place: &Place) -> Result<Option<u32>> {
+/// The version that a label names, with the place where it does; `None` where there is no such label.
+fn labelled(
+    workspace: &Workspace,
+    name: &str,
+    label: &str,
+    place: &Place,
+) -> Result<Option<(u32, Place)>> {
     let path = format!("prompts/{name}/labels.yaml");
     if !workspace.path(&path).is_file() {
         return Ok(None);
@@ -348,7 +354,7 @@ fn labelled(workspace: &Workspace, name: &str, label: &str, place: &Place) -> Re
             )),
         )
     })?;
-    Ok(Some(version))
+    Ok(Some((version, document.place(node))))
 }
 
 /// Reads and checks one version.
@@ -534,6 +540,9 @@ fn compile(source: &Source, turns: &[Turn]) -> Result<Environment<'static>> {
 fn explain(source: &Source, turn: &Turn, error: &minijinja::Error) -> Diagnostic {
     let what = match (error.kind(), error.detail()) {
         (ErrorKind::UndefinedError, Some(detail)) => detail.to_owned(),
+        (ErrorKind::OutOfFuel, _) => {
+            "the template takes too many steps, as if it never ended".to_owned()
+        }
         (kind, Some(detail)) => format!("{kind}: {detail}"),
         (kind, None) => kind.to_string(),
     };
@@ -760,6 +769,6 @@ mod tests {
     fn a_template_that_never_ends_is_stopped() {
         let text = "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
         let error = render(text, json!({})).unwrap_err().to_string();
-        assert!(error.contains("fuel"), "{error}");
+        assert!(error.contains("too many steps"), "{error}");
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::digest::Digest;
 use crate::document::{Document, Node};
-use crate::error::{Problems, Result};
+use crate::error::{Place, Problems, Result};
 use crate::exchange::Response;
 use crate::text::excerpt;
 use crate::text::normalize::Normalize;
@@ -286,14 +286,14 @@ impl Scorer {
 }
 
 /// Reads one entry of `scorers`: a name, or a name with a value or options. A schema that is given by its path is read
-/// with `load`.
+/// with `load`, which is told where the path stands.
 ///
 /// # Errors
 /// All mistakes of the entry, each with its place.
 pub fn compile(
     document: &Document,
     node: &Node,
-    load: &dyn Fn(&str) -> Result<Value>,
+    load: &dyn Fn(&str, &Place) -> Result<Value>,
 ) -> Result<Scorer> {
     let entry = Entry::read(document, node, load)?;
     let kind = entry.kind;

@@ -1,9 +1,11 @@
 //! Suites: which prompts meet which cases on which models, how the answers are graded, and what is allowed.
 
+use std::collections::HashMap;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Document, Node};
+use crate::document::{Document, Key, Node};
 use crate::error::{Diagnostic, Place, Problems, Result};
 use crate::exchange::Params;
 use crate::golden::{self, Columns, Dataset};
@@ -274,7 +276,8 @@ fn find(workspace: &Workspace, wanted: &str, files: &[String]) -> Result<String>
         }
     }
     let stems: Vec<String> = files.iter().map(|file| stem(file)).collect();
-    let help = match suggest(wanted, stems.iter().map(String::as_str)) {
+    let paths: Vec<String> = files.iter().map(|file| format!("suites/{file}")).collect();
+    let help = match suggest(wanted, stems.iter().chain(&paths).map(String::as_str)) {
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("the suites are {}", stems.join(", ")),
     };
@@ -417,27 +420,26 @@ impl Suite {
             .or_else(|| node.get("path").and_then(Node::text))
             .unwrap_or_default();
         let place = self.document.place(node.get("path").unwrap_or(node));
-        golden::load(workspace, path, &read_columns(node), &place)
+        golden::load(workspace, path, &read_columns(&self.document, node), &place)
     }
 }
 
-fn read_columns(node: &Node) -> Columns {
-    let text = |node: &Node| node.text().map(str::to_owned);
-    let reserved = node
-        .entries()
-        .iter()
-        .filter(|(key, _)| !matches!(key.name.as_str(), "path" | "vars"));
-    let vars = node.get("vars").map(|vars| {
-        let pairs = vars
-            .entries()
-            .iter()
-            .filter_map(|(key, value)| Some((key.name.clone(), text(value)?)));
-        pairs.collect::<IndexMap<_, _>>()
-    });
+fn read_columns(document: &Document, node: &Node) -> Columns {
+    let mut places = HashMap::new();
+    let mut named = |entries: &[(Key, Node)]| -> IndexMap<String, String> {
+        let columns = entries.iter().filter_map(|(key, value)| {
+            let column = value.text()?;
+            places.insert(column.to_owned(), document.place(value));
+            Some((key.name.clone(), column.to_owned()))
+        });
+        columns.collect()
+    };
+    let vars = node.get("vars").map(|vars| named(vars.entries()));
+    let mut reserved = named(node.entries());
+    reserved.shift_remove("path");
     Columns {
-        reserved: reserved
-            .filter_map(|(key, value)| Some((key.name.clone(), text(value)?)))
-            .collect(),
+        reserved,
         vars,
+        places,
     }
 }

@@ -163,7 +163,7 @@ fn read(path: &Path) -> Result<Source> {
 
 fn compile(source: Source) -> Result<Scorer> {
     let document = Document::parse(source)?;
-    scorer::compile(&document, &document.root, &|path| {
+    scorer::compile(&document, &document.root, &|path, _| {
         let text = std::fs::read_to_string(path).map_err(|error| {
             Error::from(
                 Diagnostic::new("cannot read the schema")

@@ -13,7 +13,7 @@ use super::registry::{KINDS, Kind};
 /// A scorer with its options, not yet compiled.
 pub(super) struct Entry<'a> {
     pub(super) kind: &'static Kind,
-    pub(super) load: &'a dyn Fn(&str) -> Result<Value>,
+    pub(super) load: &'a dyn Fn(&str, &Place) -> Result<Value>,
     document: &'a Document,
     /// Where the entry stands: its name, or all of it.
     place: Place,
@@ -34,7 +34,7 @@ impl<'a> Entry<'a> {
     pub(super) fn read(
         document: &'a Document,
         node: &'a Node,
-        load: &'a dyn Fn(&str) -> Result<Value>,
+        load: &'a dyn Fn(&str, &Place) -> Result<Value>,
     ) -> Result<Self> {
         let entry = |name: &str, place: Place, form: Form<'a>| match Kind::named(name) {
             Some(kind) => Ok(Self {
@@ -133,9 +133,14 @@ impl<'a> Entry<'a> {
         node.number().or_else(|| node.text().and_then(parse_share))
     }
 
+    /// Where an option stands.
+    pub(super) fn place_of(&self, node: &Node) -> Place {
+        self.document.place(node)
+    }
+
     /// A mistake in the value of an option.
     pub(super) fn problem(&self, node: &Node, message: impl Into<String>) -> Diagnostic {
-        Diagnostic::new(message).at(self.document.place(node))
+        Diagnostic::new(message).at(self.place_of(node))
     }
 
     /// A mistake in the entry as a whole.
