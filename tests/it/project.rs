@@ -78,7 +78,7 @@ impl Project {
     }
 
     /// Writes a file between two runs.
-    pub(crate) fn write(&self, path: &str, text: &str) {
+    pub(crate) fn write(&self, path: &str, text: impl AsRef<[u8]>) {
         let path = self.dir().join(path);
         let parent = path.parent().expect("a file stands in a folder");
         std::fs::create_dir_all(parent).expect("folders can be made");
