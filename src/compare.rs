@@ -10,10 +10,10 @@ mod side;
 pub mod summary;
 mod wording;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::exchange::Outcome;
-use crate::history::run::{Header, Origin, Run, Status, SubjectRecord};
+use crate::history::run::{Header, Origin, Run, Status, SubjectRecord, TrialRecord};
 use crate::stats::family::{self, Test};
 use crate::suite::OnInconclusive;
 use crate::units::Cost;
@@ -224,13 +224,13 @@ fn facts(run: &Run) -> RunFacts<'_> {
     for trial in &run.trials {
         *outcomes.entry(trial.outcome).or_default() += 1;
     }
-    let live = run
-        .trials
-        .iter()
-        .filter(|trial| trial.origin == Origin::Live);
+    // Equal requests were called once, and all their trials have that one answer.
+    let mut called = BTreeSet::new();
+    let mut live: Vec<&TrialRecord> = run.trials.iter().collect();
+    live.retain(|trial| trial.origin == Origin::Live && called.insert(trial.address));
     // Only calls of this run cost money; one without a price makes the sum unknown. A failed call costs nothing.
     let cost = live
-        .clone()
+        .iter()
         .filter(|trial| trial.outcome.is_measured())
         .try_fold(Cost::ZERO, |sum, trial| Some(sum + trial.cost?));
     RunFacts {
@@ -243,7 +243,7 @@ fn facts(run: &Run) -> RunFacts<'_> {
         cases: run.cases.len(),
         trials_per_case: header.trials,
         outcomes: outcomes.into_iter().collect(),
-        live: live.count(),
+        live: live.len(),
         cost,
     }
 }

@@ -116,7 +116,7 @@ pub struct RunFacts<'a> {
     pub trials_per_case: u32,
     /// Trials by outcome; those that did not occur are left out.
     pub outcomes: Vec<(Outcome, usize)>,
-    /// Trials that called a model in this run.
+    /// Calls that this run made.
     pub live: usize,
     /// What its calls cost; `None` where the price of one is not known.
     pub cost: Option<Cost>,
