@@ -254,10 +254,10 @@ impl Execution<'_> {
     fn not_recorded(&self, job: &Missing, count: usize) -> Error {
         let plan = &self.plans[job.order];
         let subject = &plan.subjects[job.trial.subject];
-        let others = if count > 1 {
-            format!(", nor {} others", count - 1)
-        } else {
-            String::new()
+        let others = match count {
+            0 | 1 => String::new(),
+            2 => ", nor 1 other".to_owned(),
+            _ => format!(", nor {} others", count - 1),
         };
         Diagnostic::new(format!(
             "no recording answers case `{}` of {} on {} (trial {}){others}",

@@ -3,6 +3,10 @@
 mod broken;
 mod endpoint;
 mod endpoint_test;
+mod gate_test;
+mod history_test;
 mod project;
 mod project_test;
+mod run_test;
+mod summary;
 mod tidy;
