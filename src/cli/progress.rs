@@ -23,6 +23,7 @@ pub(super) struct Display<'a> {
     said: Instant,
     calls: usize,
     done: usize,
+    given_up: usize,
     failed: usize,
     retries: usize,
     spent: Option<Cost>,
@@ -45,6 +46,7 @@ impl<'a> Display<'a> {
             said: now,
             calls: 0,
             done: 0,
+            given_up: 0,
             failed: 0,
             retries: 0,
             spent: Some(Cost::ZERO),
@@ -65,7 +67,7 @@ impl<'a> Display<'a> {
                 // The sum is unknown once the price of one call is.
                 self.spent = self.spent.zip(*cost).map(|(sum, cost)| sum + cost);
             }
-            Progress::Event(Event::GivenUp { .. }) => self.done += 1,
+            Progress::Event(Event::GivenUp { .. }) => self.given_up += 1,
         }
         self.show();
     }
@@ -109,7 +111,7 @@ impl<'a> Display<'a> {
 
     fn show(&mut self) {
         if let Some(bar) = &self.bar {
-            bar.set_position(self.done as u64);
+            bar.set_position((self.done + self.given_up) as u64);
             bar.set_message(self.state());
             return;
         }
@@ -148,8 +150,12 @@ impl<'a> Display<'a> {
                 });
             parts.push(format!("{} repeated{why}", self.retries));
         }
-        if self.done > 0 && self.done < self.calls {
-            let left = elapsed.mul_f64(ratio(self.calls - self.done, self.done));
+        if self.given_up > 0 {
+            parts.push(format!("{} not made", self.given_up));
+        }
+        let left = self.calls.saturating_sub(self.done + self.given_up);
+        if self.done > 0 && left > 0 {
+            let left = elapsed.mul_f64(ratio(left, self.done));
             parts.push(format!("{} left", show_duration(left)));
         }
         parts.join(" · ")

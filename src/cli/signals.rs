@@ -9,8 +9,8 @@ pub(super) async fn watch(console: &Console, stop: &CancellationToken, abort: &C
     if wait().await.is_err() {
         return std::future::pending().await;
     }
-    console.note("\nstopping: calls under way are waited for; press Ctrl-C again to stop at once");
     stop.cancel();
+    console.note("\nstopping: calls under way are waited for; press Ctrl-C again to stop at once");
     if wait().await.is_ok() {
         abort.cancel();
     }
