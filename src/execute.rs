@@ -211,7 +211,7 @@ impl Execution<'_> {
         if self.options.source == Source::Recordings {
             self.look_up_recordings(plan, &addresses, &mut known)?;
         }
-        if self.options.source != Source::Calls {
+        if header.reuse || self.options.source != Source::Calls {
             let missing = addresses
                 .iter()
                 .filter(|address| !known.contains_key(*address));

@@ -17,7 +17,7 @@ use crate::execute::{self, Options, Order, Source, finish, record};
 use crate::files::replace_file;
 use crate::history::baseline::{self, Choice};
 use crate::history::recording;
-use crate::history::run::{Run, Status};
+use crate::history::run::{Header, Run, Status};
 use crate::history::store::History;
 use crate::plan::Plan;
 use crate::prompt::Lock;
@@ -113,7 +113,7 @@ async fn run_suites(
     let history = History::open(workspace).await?;
     let orders = match &args.resume {
         Some(name) => resumed(workspace, &history, name).await?,
-        None => begun(workspace, plans),
+        None => begun(workspace, plans, args.reuse),
     };
     // What to compare with is known before anything is called: a mistake in its name would come too late afterwards,
     // and `latest` would be the run itself.
@@ -192,12 +192,15 @@ impl RunArgs {
     }
 }
 
-fn begun(workspace: &Workspace, plans: Vec<Plan>) -> Vec<Order> {
+fn begun(workspace: &Workspace, plans: Vec<Plan>, reuse: bool) -> Vec<Order> {
     let invocation = record::new_invocation();
     let git = record::git_state(&workspace.root);
     let now = now_ms();
     let order = |plan| Order {
-        header: record::new_header(&plan, &invocation, git.as_ref(), now),
+        header: Header {
+            reuse,
+            ..record::new_header(&plan, &invocation, git.as_ref(), now)
+        },
         plan,
     };
     plans.into_iter().map(order).collect()
@@ -208,9 +211,7 @@ async fn resumed(workspace: &Workspace, history: &History, name: &str) -> Result
     let named = (name != "latest").then_some(name);
     let headers = history.unfinished(named).await?;
     if headers.is_empty() {
-        return Err(Diagnostic::new("there is no unfinished run")
-            .help("list runs with `regauge history`")
-            .into());
+        return Err(nothing_to_resume(history, named).await?.into());
     }
     let mut orders = Vec::new();
     for header in headers {
@@ -221,6 +222,26 @@ async fn resumed(workspace: &Workspace, history: &History, name: &str) -> Result
         orders.push(Order { plan, header });
     }
     Ok(orders)
+}
+
+async fn nothing_to_resume(history: &History, named: Option<&str>) -> Result<Diagnostic> {
+    let Some(name) = named else {
+        return Ok(
+            Diagnostic::new("there is no unfinished run").help("list runs with `regauge history`")
+        );
+    };
+    let header = history.load(&history.resolve(name).await?).await?.header;
+    Ok(match header.rescored_from {
+        Some(source) => Diagnostic::new(format!(
+            "run {} was graded again and made no calls",
+            header.id
+        ))
+        .help(format!(
+            "go on with the run that it came from: `--resume={source}`"
+        )),
+        None => Diagnostic::new(format!("run {} is {}", header.id, header.status.name()))
+            .help("`regauge run --reuse` takes its answers and calls only what failed"),
+    })
 }
 
 /// A budget cannot be held where the price of a call is not known.

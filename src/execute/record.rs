@@ -22,6 +22,7 @@ pub fn new_header(plan: &Plan, invocation: &str, git: Option<&Git>, started_at: 
         status: Status::Running,
         reason: None,
         rescored_from: None,
+        reuse: false,
         trials: plan.trials,
         selection: plan.selection.clone(),
         subjects: plan.subjects.iter().map(subject_record).collect(),

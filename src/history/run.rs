@@ -49,6 +49,9 @@ pub struct Header {
     /// The run whose exchanges this one graded again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rescored_from: Option<String>,
+    /// Whether answers of earlier runs were taken; a resumed run takes them too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reuse: bool,
     /// Calls for each case of each subject.
     pub trials: u32,
     /// What was selected of the suite; a resumed run selects the same.

@@ -205,7 +205,9 @@ impl History {
     /// order in which they were planned.
     pub async fn unfinished(&self, named: Option<&str>) -> Result<Vec<Header>> {
         let recent = self.headers(None, 1000).await?;
-        let open = |header: &&Header| header.status != Status::Complete;
+        // A run that was graded again has no calls of its own: what it lacks is called for the run that it came from.
+        let open =
+            |header: &&Header| header.status != Status::Complete && header.rescored_from.is_none();
         let mut headers: Vec<Header> = recent.iter().filter(open).cloned().collect();
         if let Some(name) = named {
             let id = self.resolve(name).await?;
