@@ -7,6 +7,7 @@ mod gate_test;
 mod history_test;
 mod project;
 mod project_test;
+mod resume;
 mod run_test;
 mod summary;
 mod tidy;

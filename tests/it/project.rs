@@ -1,11 +1,12 @@
 //! A workspace in a folder of its own, and the real binary run in it.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -161,13 +162,14 @@ impl Project {
 pub(crate) struct Running {
     pid: u32,
     ended: Receiver<io::Result<std::process::Output>>,
+    said: Arc<Said>,
     placeholders: Vec<(String, String)>,
     waited: bool,
 }
 
 impl Running {
     fn start(mut command: Command, placeholders: Vec<(String, String)>) -> Self {
-        let child = command
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -175,14 +177,41 @@ impl Running {
             .expect("the program can be started");
         let pid = child.id();
         let (tell, ended) = sync_channel(1);
+        let said = Arc::new(Said::default());
         // Reads both streams all the while, so that a full pipe never blocks the program.
-        std::thread::spawn(move || tell.send(child.wait_with_output()));
+        let stderr = child.stderr.take().expect("standard error is a pipe");
+        let (listener, heard) = (Arc::clone(&said), Arc::clone(&said));
+        let listening = std::thread::spawn(move || listener.listen(stderr));
+        std::thread::spawn(move || {
+            let mut output = child.wait_with_output();
+            drop(listening.join());
+            if let Ok(output) = &mut output {
+                output.stderr.clone_from(&heard.text());
+            }
+            tell.send(output)
+        });
         Self {
             pid,
             ended,
+            said,
             placeholders,
             waited: false,
         }
+    }
+
+    /// Waits until this stands in its standard error, as a sign that it has come so far.
+    pub(crate) fn wait_for_stderr(&self, text: &str) {
+        let is_there = |said: &Vec<u8>| String::from_utf8_lossy(said).contains(text);
+        let (said, waited) = self
+            .said
+            .changed
+            .wait_timeout_while(self.said.text(), PATIENCE, |said| !is_there(said))
+            .expect("listening does not panic");
+        let said = String::from_utf8_lossy(&said);
+        assert!(
+            !waited.timed_out(),
+            "it said nothing of {text:?}, but:\n{said}"
+        );
     }
 
     /// Sends the signal of Ctrl-C.
@@ -233,6 +262,28 @@ impl Drop for Running {
             self.signal("KILL");
             drop(self.ended.recv());
         }
+    }
+}
+
+/// What a program has written to its standard error so far.
+#[derive(Default)]
+struct Said {
+    text: Mutex<Vec<u8>>,
+    changed: Condvar,
+}
+
+impl Said {
+    /// Reads to the end of the stream.
+    fn listen(&self, mut stream: impl Read) {
+        let mut bytes = [0; 4096];
+        while let Ok(length @ 1..) = stream.read(&mut bytes) {
+            self.text().extend_from_slice(&bytes[..length]);
+            self.changed.notify_all();
+        }
+    }
+
+    fn text(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.text.lock().expect("listening does not panic")
     }
 }
 
