@@ -3,6 +3,7 @@
 mod broken;
 mod endpoint;
 mod endpoint_test;
+mod faults;
 mod gate_test;
 mod history_test;
 mod project;
