@@ -378,6 +378,22 @@ pub struct Response {
 }
 
 impl Response {
+    /// Every text that the endpoint wrote.
+    pub fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let calls = self.tool_calls.iter_mut();
+        let calls = calls.flat_map(|call| [&mut call.id, &mut call.name, &mut call.arguments]);
+        let others = [
+            &mut self.refusal,
+            &mut self.reasoning,
+            &mut self.finish_raw,
+            &mut self.model,
+            &mut self.fingerprint,
+            &mut self.request_id,
+        ];
+        let others = others.into_iter().filter_map(Option::as_mut);
+        std::iter::once(&mut self.text).chain(calls).chain(others)
+    }
+
     /// How a trial with this answer ended.
     pub fn outcome(&self) -> Outcome {
         match self.finish {

@@ -273,7 +273,12 @@ pub enum Setting {
     /// The text has no such part and is no secret.
     Plain(String),
     /// All parts were found; what came out is secret.
-    Secret(Secret),
+    Secret {
+        /// The text.
+        whole: Secret,
+        /// The values of its variables.
+        parts: Vec<Secret>,
+    },
     /// This variable is not set; an error only for a model that is used.
     Unset {
         /// The variable.
@@ -287,11 +292,15 @@ impl Setting {
     fn read(document: &Document, node: &Node, environment: &Environment) -> Self {
         let text = node.text().unwrap_or_default();
         let mut filled = String::new();
+        let mut parts = Vec::new();
         let mut rest = text;
         while let Some((before, name, after)) = split_variable(rest) {
             filled.push_str(before);
             match environment.get(name) {
-                Some(value) if !value.is_empty() => filled.push_str(value),
+                Some(value) if !value.is_empty() => {
+                    filled.push_str(value);
+                    parts.push(Secret::new(value.clone()));
+                }
                 _ => {
                     return Self::Unset {
                         name: name.to_owned(),
@@ -305,14 +314,17 @@ impl Setting {
             return Self::Plain(text.to_owned());
         }
         filled.push_str(rest);
-        Self::Secret(Secret::new(filled))
+        Self::Secret {
+            whole: Secret::new(filled),
+            parts,
+        }
     }
 
     /// The text, or an error that says which variable to set.
     pub fn get(&self) -> Result<&str> {
         match self {
             Self::Plain(text) => Ok(text),
-            Self::Secret(secret) => Ok(secret.expose()),
+            Self::Secret { whole, .. } => Ok(whole.expose()),
             Self::Unset { name, place } => Err(Diagnostic::new(format!(
                 "environment variable `{name}` is not set"
             ))
@@ -324,10 +336,17 @@ impl Setting {
         }
     }
 
-    fn secret(&self) -> Option<&Secret> {
+    fn whole(&self) -> Option<&Secret> {
         match self {
-            Self::Secret(secret) => Some(secret),
+            Self::Secret { whole, .. } => Some(whole),
             Self::Plain(_) | Self::Unset { .. } => None,
+        }
+    }
+
+    fn parts(&self) -> &[Secret] {
+        match self {
+            Self::Secret { parts, .. } => parts,
+            Self::Plain(_) | Self::Unset { .. } => &[],
         }
     }
 }
@@ -484,14 +503,13 @@ impl Workspace {
 }
 
 impl Model {
-    /// All secrets that belong to this model.
+    /// All secrets that belong to this model. A part of an address is none: a host name may stand in any answer.
     fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        let settings = self
-            .api_key
-            .iter()
-            .chain([&self.base_url])
-            .chain(self.headers.iter().map(|(_, value)| value));
-        settings.filter_map(Setting::secret)
+        let headers = self.headers.iter().map(|(_, value)| value);
+        let keys = self.api_key.iter().chain(headers);
+        let parts = keys.clone().flat_map(Setting::parts);
+        let wholes = keys.chain([&self.base_url]).filter_map(Setting::whole);
+        parts.chain(wholes)
     }
 }
 

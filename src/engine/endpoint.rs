@@ -1,5 +1,6 @@
 //! One attempt at one call: over HTTP, within its time, with a bounded body.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +9,7 @@ use reqwest::{Certificate, Client, redirect};
 use tokio::time::Instant;
 
 use crate::error::{Diagnostic, Error, Place, Result};
-use crate::exchange::{Call, Failure, FailureKind, Reply, WireFormat};
+use crate::exchange::{Call, Failure, FailureKind, Reply, Response, WireFormat};
 use crate::provider::price::Price;
 use crate::provider::{self, HttpReply};
 use crate::secret::{Redactor, Secret};
@@ -158,12 +159,22 @@ impl Endpoint {
             received_at: now_ms(),
         };
         match provider::decode(self.format, &reply) {
-            Ok(response) => Ok(Reply::Response(Box::new(response))),
+            Ok(response) => Ok(Reply::Response(Box::new(self.scrub_response(response)))),
             Err(refusal) => Err(Refused {
                 failure: refusal.failure,
                 wait: refusal.wait,
             }),
         }
+    }
+
+    /// Headers and escapes that the reader of the body took away may still hold a secret.
+    fn scrub_response(&self, mut response: Response) -> Response {
+        for text in response.texts_mut() {
+            if let Cow::Owned(scrubbed) = self.redactor.scrub(text) {
+                *text = scrubbed;
+            }
+        }
+        response
     }
 
     fn scrub_failure(&self, failure: &Failure) -> Failure {
