@@ -10,5 +10,6 @@ mod project;
 mod project_test;
 mod resume;
 mod run_test;
+mod secrets;
 mod summary;
 mod tidy;
