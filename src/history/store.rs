@@ -21,6 +21,8 @@ use crate::workspace::Workspace;
 
 /// Rows that one statement writes; `SQLite` allows 32,766 values.
 const BATCH: usize = 500;
+/// Trials that are read together.
+const READ_TOGETHER: usize = 5_000;
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_mins(1);
 
@@ -280,26 +282,34 @@ impl History {
         rows.iter().map(|row| from_json(row.get("body"))).collect()
     }
 
+    /// The trials of a run, read in parts so that rows and trials do not fill the memory together.
     async fn trials_of(&self, id: &str) -> Result<Vec<TrialRecord>> {
-        let rows = sqlx::query(
-            "SELECT t.body AS body, e.answer AS answer FROM trials t \
-             LEFT JOIN exchanges e ON e.run = t.source AND e.address = t.address \
-             WHERE t.run = $1 ORDER BY t.position",
-        )
-        .bind(id)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|error| failed(&error))?;
-        rows.iter()
-            .map(|row| {
+        let mut trials = Vec::new();
+        loop {
+            let start = trials.len();
+            let rows = sqlx::query(
+                "SELECT t.body AS body, e.answer AS answer FROM trials t \
+                 LEFT JOIN exchanges e ON e.run = t.source AND e.address = t.address \
+                 WHERE t.run = $1 AND t.position >= $2 AND t.position < $3 ORDER BY t.position",
+            )
+            .bind(id)
+            .bind(position(start))
+            .bind(position(start + READ_TOGETHER))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| failed(&error))?;
+            for row in &rows {
                 let trial: TrialRecord = from_json(row.get("body"))?;
                 let answer: Option<&str> = row.get("answer");
-                Ok(TrialRecord {
+                trials.push(TrialRecord {
                     answer: answer.map(from_json).transpose()?,
                     ..trial
-                })
-            })
-            .collect()
+                });
+            }
+            if rows.len() < READ_TOGETHER {
+                return Ok(trials);
+            }
+        }
     }
 
     /// Makes a run the baseline of its suite.
