@@ -211,7 +211,7 @@ fn an_open_verdict_fails_where_the_policy_says_so() {
     );
     now.header.policy.on_inconclusive = OnInconclusive::Fail;
     compare(&now, Some(&before), |summary| {
-        assert_eq!(summary.exit.code, 4)
+        assert_eq!(summary.exit.code, 4);
     });
 }
 
@@ -240,12 +240,12 @@ fn the_same_answers_pass_however_few_they_are() {
         run
     };
     compare(&same("b"), Some(&same("a")), |summary| {
-        assert_eq!(summary.verdict, Verdict::Pass)
+        assert_eq!(summary.verdict, Verdict::Pass);
     });
     let mut replayed = same("b");
     replayed.trials[0].origin = Origin::Replayed;
     compare(&replayed, Some(&same("a")), |summary| {
-        assert_eq!(summary.verdict, Verdict::Inconclusive)
+        assert_eq!(summary.verdict, Verdict::Inconclusive);
     });
 }
 
@@ -335,7 +335,7 @@ fn a_floor_near_the_value_is_open() {
         assert_eq!(
             (summary.verdict, summary.exit.code),
             (Verdict::Inconclusive, 0)
-        )
+        );
     });
 }
 

@@ -1,5 +1,6 @@
 //! The integration tests: the real binary, run on small workspaces against model endpoints on loopback.
 
+mod docs;
 mod endpoint;
 mod endpoint_test;
 mod project;
