@@ -120,7 +120,12 @@ fn suite_summary<'a>(compared: &Compared<'a>, pairings: Vec<Pairing<'a>>) -> Sui
         .map(|pairing| subject_summary(&run.header, pairing))
         .collect();
     // A stable sort: equals keep the order of the suite.
-    subjects.sort_by_key(|subject| std::cmp::Reverse(subject.verdict));
+    subjects.sort_by(|one, other| {
+        other
+            .verdict
+            .cmp(&one.verdict)
+            .then_with(|| wording::severity(other).total_cmp(&wording::severity(one)))
+    });
     let mut verdict = worst(subjects.iter().map(|subject| subject.verdict));
     if run.header.status != Status::Complete && verdict != Verdict::Regressed {
         verdict = Verdict::Unmeasured;

@@ -145,14 +145,34 @@ fn passed(suite: &SuiteSummary<'_>) -> String {
     }
 }
 
+/// The metric of a verdict that fell most.
 fn metric_of<'s, 'a>(
     subject: &'s SubjectSummary<'a>,
     verdict: Verdict,
 ) -> Option<&'s MetricSummary<'a>> {
-    subject
+    let metrics = subject
         .metrics
         .iter()
-        .find(|metric| metric.verdict == Some(verdict))
+        .filter(|metric| metric.verdict == Some(verdict));
+    // The first of equals, so that the sentence does not hang on chance.
+    metrics.reduce(|worst, next| {
+        if fall(next) > fall(worst) {
+            next
+        } else {
+            worst
+        }
+    })
+}
+
+fn fall(metric: &MetricSummary<'_>) -> f64 {
+    metric
+        .difference
+        .map_or(0.0, |difference| -difference.value)
+}
+
+/// How far the worst of the failed metrics of a subject fell.
+pub(super) fn severity(subject: &SubjectSummary<'_>) -> f64 {
+    metric_of(subject, Verdict::Regressed).map_or(0.0, fall)
 }
 
 fn number(subject: &SubjectSummary<'_>, verdict: CaseVerdict) -> usize {
