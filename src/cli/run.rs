@@ -87,9 +87,13 @@ pub(super) fn run(
 
 /// Waits for something that the history or the engine does.
 pub(super) fn block_on<T>(wanted: impl Future<Output = Result<T>>) -> Result<T> {
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| {
-        Error::from(Diagnostic::new("cannot start the runtime").because(&error))
-    })?;
+    // One thread: waiting for endpoints needs no more, and it costs half of what threads that wake each other do.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Error::from(Diagnostic::new("cannot start the runtime").because(&error))
+        })?;
     runtime.block_on(wanted)
 }
 
