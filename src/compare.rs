@@ -8,6 +8,8 @@ mod change;
 mod metric;
 mod side;
 pub mod summary;
+#[cfg(test)]
+mod tests;
 mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -118,7 +120,12 @@ fn suite_summary<'a>(compared: &Compared<'a>, pairings: Vec<Pairing<'a>>) -> Sui
         .map(|pairing| subject_summary(&run.header, pairing))
         .collect();
     // A stable sort: equals keep the order of the suite.
-    subjects.sort_by_key(|subject| std::cmp::Reverse(subject.verdict));
+    subjects.sort_by(|one, other| {
+        other
+            .verdict
+            .cmp(&one.verdict)
+            .then_with(|| wording::severity(other).total_cmp(&wording::severity(one)))
+    });
     let mut verdict = worst(subjects.iter().map(|subject| subject.verdict));
     if run.header.status != Status::Complete && verdict != Verdict::Regressed {
         verdict = Verdict::Unmeasured;
@@ -161,12 +168,7 @@ fn subject_summary<'a>(header: &'a Header, pairing: Pairing<'a>) -> SubjectSumma
         .collect();
     let mut verdict = worst(metrics.iter().filter_map(|metric| metric.verdict));
     let cases = case::summaries(&now, before.as_ref(), header);
-    let unmeasured = (0..now.case_count())
-        .filter(|case| !now.is_measured(*case))
-        .count();
-    if exceeds(unmeasured, now.case_count(), header.policy.max_missing)
-        && verdict != Verdict::Regressed
-    {
+    if now.has_too_many_unmeasured(header.policy.max_missing) && verdict != Verdict::Regressed {
         verdict = Verdict::Unmeasured;
     }
     let mut counts = BTreeMap::new();
@@ -191,15 +193,6 @@ fn subject_summary<'a>(header: &'a Header, pairing: Pairing<'a>) -> SubjectSumma
         outcomes: now.outcomes(),
         cases,
     }
-}
-
-/// Whether `part` of `whole` is more than this share.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts of cases are far below 2^53"
-)]
-fn exceeds(part: usize, whole: usize, share: f64) -> bool {
-    whole > 0 && part as f64 > share * whole as f64 + 1e-9
 }
 
 /// The worst verdict; `Improved` only where nothing is worse than a pass.

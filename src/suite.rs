@@ -61,7 +61,7 @@ const GATE: Shape = Shape::Record(&[
     Field::optional(
         "tolerance",
         Shape::Share,
-        "the largest drop against the baseline that is accepted (default 0.03)",
+        "the largest accepted drop against the baseline (default 0.03); relative for latency, cost and tokens (default 10%)",
     ),
     Field::optional(
         "informational",

@@ -76,13 +76,13 @@ impl Measured {
         )))
     }
 
-    /// The id of the run that it wrote as JSON.
-    pub(crate) fn run_id(&self) -> Result<String, Failed> {
-        let summary: serde_json::Value = serde_json::from_slice(&self.output.stdout)
+    /// The id of the newest run, where this was `history --json`.
+    pub(crate) fn newest_run(&self) -> Result<String, Failed> {
+        let runs: serde_json::Value = serde_json::from_slice(&self.output.stdout)
             .map_err(|error| Failed(format!("--json wrote no JSON: {error}")))?;
-        let id = summary.pointer("/run/id").and_then(|id| id.as_str());
+        let id = runs.pointer("/0/id").and_then(|id| id.as_str());
         Ok(id
-            .ok_or_else(|| Failed::because("the summary names no run"))?
+            .ok_or_else(|| Failed::because("the history names no run"))?
             .to_owned())
     }
 }

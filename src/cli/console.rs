@@ -1,9 +1,5 @@
 //! The terminal: results to stdout, all else to stderr, colours only where they are wanted.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is where the program prints"
-)]
+#![expect(clippy::print_stderr, reason = "this is where the program prints")]
 
 use std::io::Write as _;
 
@@ -77,6 +73,10 @@ impl Console {
     }
 
     /// Prints a result.
+    #[expect(
+        clippy::unused_self,
+        reason = "who has the console may print; nobody else can"
+    )]
     pub(super) fn print(&self, text: &str) {
         let mut out = std::io::stdout().lock();
         // A reader that has seen enough, such as `head`, is no error.
@@ -89,6 +89,10 @@ impl Console {
     }
 
     /// Says something beside the results.
+    #[expect(
+        clippy::unused_self,
+        reason = "who has the console may print; nobody else can"
+    )]
     pub(super) fn note(&self, text: &str) {
         eprintln!("{text}");
     }
@@ -99,6 +103,10 @@ impl Console {
     }
 
     /// Answers a command line that was wrong, or that asked for help.
+    #[expect(
+        clippy::unused_self,
+        reason = "who has the console may print; nobody else can"
+    )]
     pub(super) fn usage(&self, error: &clap::Error) -> Exit {
         drop(error.print());
         if error.use_stderr() {

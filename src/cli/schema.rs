@@ -5,9 +5,12 @@ use serde_json::{Value, json};
 
 use super::Exit;
 use super::console::Console;
+use crate::golden;
+use crate::prompt;
+use crate::scorer;
 use crate::shape::Shape;
-use crate::suite::SCORER_SCHEMA;
-use crate::{golden, prompt, scorer, suite, workspace};
+use crate::suite::{self, SCORER_SCHEMA};
+use crate::workspace;
 
 #[derive(Debug, Args)]
 pub(super) struct SchemaArgs {

@@ -13,7 +13,10 @@ use crate::workspace::Workspace;
 pub(super) struct SelectArgs {
     /// Suites by name or file [default: all].
     #[arg(value_name = "SUITE")]
-    pub(super) suites: Vec<String>,
+    suites: Vec<String>,
+    /// The same as an option; may be repeated.
+    #[arg(long = "suite", value_name = "SUITE")]
+    suite: Vec<String>,
     /// Only this prompt, maybe in another version: NAME, NAME@vN, NAME@LABEL; may be repeated.
     #[arg(long, value_name = "PROMPT")]
     prompt: Vec<String>,
@@ -49,7 +52,8 @@ impl SelectArgs {
     /// The plans of the selected suites; suites of which the selection leaves nothing are left out.
     pub(super) fn plans(&self, workspace: &Workspace) -> Result<Vec<Plan>> {
         let selection = self.selection();
-        let suites = suite::load_all(workspace, &self.suites)?;
+        let wanted: Vec<String> = self.suites.iter().chain(&self.suite).cloned().collect();
+        let suites = suite::load_all(workspace, &wanted)?;
         selection.check_names(&suites)?;
         let plans = plan_all(workspace, suites, &selection)?;
         if plans.is_empty() {

@@ -1,6 +1,6 @@
 //! One metric of one subject: its values on both sides, the test of their difference, and its limits.
 
-use super::side::{Side, same_input};
+use super::side::{Side, identical_outputs, same_input};
 use super::summary::{Estimate, GateSummary, LimitVerdict, MetricSummary, Verdict};
 use super::wording;
 use crate::history::run::{Header, TrialRecord};
@@ -71,6 +71,8 @@ pub(super) struct Measurement<'a> {
     pub(super) adjusted: Option<f64>,
     /// How many gates there are in the invocation.
     pub(super) family: usize,
+    /// A verdict that no test can change.
+    settled: Option<Verdict>,
 }
 
 /// The values of a metric by case.
@@ -192,6 +194,16 @@ impl Values {
     }
 }
 
+/// Both sides of a subject.
+struct Sides<'s, 'a> {
+    now: &'s Side<'a>,
+    before: Option<&'s Side<'a>>,
+    /// Whether all answers are the same on both.
+    identical: bool,
+    /// Whether more cases are without a result than the policy allows.
+    unmeasured: bool,
+}
+
 /// Measures every metric of a subject. Metrics with a gate come first.
 pub(super) fn measure_all<'a>(
     header: &'a Header,
@@ -208,8 +220,16 @@ pub(super) fn measure_all<'a>(
         Measure::Pass => checks > 1 || rule_of(header, PASS).is_some(),
         Measure::ErrorRate | Measure::Scored(_) => true,
     });
+    let identical = before.is_some_and(|before| identical_outputs(now, before));
+    let unmeasured = now.has_too_many_unmeasured(header.policy.max_missing);
+    let sides = Sides {
+        now,
+        before,
+        identical,
+        unmeasured,
+    };
     let mut measurements: Vec<Measurement<'a>> = shown
-        .map(|measure| measurement(header, measure, now, before))
+        .map(|measure| measurement(header, measure, &sides))
         .collect();
     measurements.sort_by_key(|measurement| measurement.rule.is_none());
     measurements
@@ -255,12 +275,8 @@ fn gate_of(header: &Header, measure: Measure, name: &str, unit: Unit) -> Option<
     }
 }
 
-fn measurement<'a>(
-    header: &'a Header,
-    measure: Measure,
-    now: &Side<'a>,
-    before: Option<&Side<'a>>,
-) -> Measurement<'a> {
+fn measurement<'a>(header: &'a Header, measure: Measure, sides: &Sides<'_, 'a>) -> Measurement<'a> {
+    let Sides { now, before, .. } = *sides;
     let (name, unit, lower_is_better) = match measure {
         Measure::Pass => (PASS, Unit::Share, false),
         Measure::ErrorRate => (ERROR_RATE, Unit::Share, true),
@@ -291,8 +307,9 @@ fn measurement<'a>(
         tolerance: tolerance_of(rule.as_ref(), unit),
         level: header.policy.alpha,
         max_missing: header.policy.max_missing,
-        identical_outputs: false,
+        identical_outputs: sides.identical,
     };
+    let settled = settled(measure, &values, sides);
     let direction = Direction {
         kind,
         lower_is_better,
@@ -313,6 +330,19 @@ fn measurement<'a>(
         significant: false,
         adjusted: None,
         family: 0,
+        settled,
+    }
+}
+
+/// What the numbers alone say of the error rate. No failed trial hides nothing, so it passes however few trials there
+/// are; and where so many failed that nothing can be said of the model, their rise is no finding about the model.
+fn settled(measure: Measure, values: &Values, sides: &Sides<'_, '_>) -> Option<Verdict> {
+    if measure != Measure::ErrorRate {
+        None
+    } else if sides.unmeasured {
+        Some(Verdict::Unmeasured)
+    } else {
+        (sides.before.is_some() && values.all().all(|value| value < 0.5)).then_some(Verdict::Pass)
     }
 }
 
@@ -430,7 +460,7 @@ fn compare_sides(
 impl<'a> Measurement<'a> {
     /// Whether this is a member of the family of tests.
     pub(super) fn is_tested(&self) -> bool {
-        self.rule.is_some() && self.measured.is_some()
+        self.rule.is_some() && self.measured.is_some() && self.settled.is_none()
     }
 
     pub(super) fn test(&self) -> Test {
@@ -564,6 +594,9 @@ impl<'a> Measurement<'a> {
         };
         if gate.limit == Some(LimitVerdict::Broken) {
             return (Some(Verdict::Regressed), None);
+        }
+        if self.settled.is_some() {
+            return (self.settled, None);
         }
         if self.now.count() == 0 || self.not_comparable.is_some() {
             return (Some(Verdict::Unmeasured), None);

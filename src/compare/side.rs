@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::metric::Measure;
 use crate::exchange::Outcome;
 use crate::golden::Case;
-use crate::history::run::{Run, SubjectRecord, TrialRecord};
+use crate::history::run::{Origin, Run, SubjectRecord, TrialRecord};
 
 /// One subject of one run.
 pub(super) struct Side<'a> {
@@ -81,6 +81,18 @@ impl<'a> Side<'a> {
             .any(|trial| trial.outcome.is_measured())
     }
 
+    /// Whether more than this share of the cases has no usable trial.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "counts of cases are far below 2^53"
+    )]
+    pub(super) fn has_too_many_unmeasured(&self, most: f64) -> bool {
+        let unmeasured = (0..self.case_count())
+            .filter(|case| !self.is_measured(*case))
+            .count();
+        unmeasured > 0 && unmeasured as f64 > most * self.case_count() as f64 + 1e-9
+    }
+
     pub(super) fn outcomes(&self) -> Vec<(Outcome, usize)> {
         let mut counts: BTreeMap<Outcome, usize> = BTreeMap::new();
         for case in 0..self.case_count() {
@@ -101,6 +113,37 @@ impl<'a> Side<'a> {
             .map(|trial| trial.output().replace("\r\n", "\n"))
             .collect()
     }
+}
+
+/// Whether every answer of every common case is the same on both sides, and each was a call of its own run: then
+/// nothing can have got worse, however few cases there are. One answer is enough for a side to be compared.
+pub(super) fn identical_outputs(now: &Side<'_>, before: &Side<'_>) -> bool {
+    let all_live = |side: &Side<'_>, case| {
+        side.trials(case)
+            .iter()
+            .all(|trial| trial.origin == Origin::Live)
+    };
+    let one_text = |side: &Side<'_>, case| {
+        let mut outputs = side.outputs(case);
+        outputs.dedup();
+        (outputs.len() == 1).then(|| outputs.swap_remove(0))
+    };
+    let mut common = 0;
+    for case in 0..now.case_count() {
+        let Some(other) = before.find(&now.case(case).id) else {
+            continue;
+        };
+        if !same_input(now.case(case), before.case(other)) {
+            continue;
+        }
+        common += 1;
+        let (text, text_before) = (one_text(now, case), one_text(before, other));
+        if text.is_none() || text != text_before || !all_live(now, case) || !all_live(before, other)
+        {
+            return false;
+        }
+    }
+    common > 0
 }
 
 /// Whether two cases ask the same: equal variables and equal approved outputs.

@@ -4,6 +4,7 @@ use super::metric::Measurement;
 use super::summary::{
     CaseVerdict, Estimate, LimitVerdict, MetricSummary, SubjectSummary, SuiteSummary, Verdict,
 };
+use crate::plan::ERROR_RATE;
 use crate::scorer::Unit;
 use crate::stats::compare::Reason;
 use crate::units::count;
@@ -128,7 +129,7 @@ fn passed(suite: &SuiteSummary<'_>) -> String {
         .subjects
         .iter()
         .flat_map(|subject| &subject.metrics)
-        .filter(|metric| metric.gate.is_some());
+        .filter(|metric| metric.gate.is_some() && metric.name != ERROR_RATE);
     let widest = gates
         .filter_map(|metric| Some((metric, metric.difference?)))
         .filter(|(metric, _)| metric.unit == Unit::Share)
@@ -144,14 +145,34 @@ fn passed(suite: &SuiteSummary<'_>) -> String {
     }
 }
 
+/// The metric of a verdict that fell most.
 fn metric_of<'s, 'a>(
     subject: &'s SubjectSummary<'a>,
     verdict: Verdict,
 ) -> Option<&'s MetricSummary<'a>> {
-    subject
+    let metrics = subject
         .metrics
         .iter()
-        .find(|metric| metric.verdict == Some(verdict))
+        .filter(|metric| metric.verdict == Some(verdict));
+    // The first of equals, so that the sentence does not hang on chance.
+    metrics.reduce(|worst, next| {
+        if fall(next) > fall(worst) {
+            next
+        } else {
+            worst
+        }
+    })
+}
+
+fn fall(metric: &MetricSummary<'_>) -> f64 {
+    metric
+        .difference
+        .map_or(0.0, |difference| -difference.value)
+}
+
+/// How far the worst of the failed metrics of a subject fell.
+pub(super) fn severity(subject: &SubjectSummary<'_>) -> f64 {
+    metric_of(subject, Verdict::Regressed).map_or(0.0, fall)
 }
 
 fn number(subject: &SubjectSummary<'_>, verdict: CaseVerdict) -> usize {
@@ -217,6 +238,9 @@ pub(super) fn metric_sentence(
         .filter(|gate| gate.limit == Some(LimitVerdict::Broken))
     {
         return broken_limit(summary, now, gate.at_least, gate.at_most);
+    }
+    if summary.name == ERROR_RATE && summary.verdict == Some(Verdict::Pass) && now.value == 0.0 {
+        return "no trial failed".to_owned();
     }
     let (Some(before), Some(difference)) = (summary.before, summary.difference) else {
         return without_baseline(summary, now);

@@ -2,6 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::Progressing;
 use super::record::new_header;
@@ -42,17 +43,13 @@ pub(super) fn finish(plan: &Plan, order: Progressing) -> Run {
             } else {
                 known.get(&address).cloned()
             };
-            match found {
-                Some((origin, answer)) => answered(plan, trial, address, origin, answer),
-                None => {
-                    let (outcome, reason) = given_up
-                        .get(&address)
-                        .cloned()
-                        .unwrap_or_else(|| (Outcome::Skipped, "no call was made".into()));
-                    reasons.count(reason.clone());
-                    unanswered(trial, outcome, &reason)
-                }
-            }
+            let Some((origin, answer)) = found else {
+                let never = || (Outcome::Skipped, Arc::from("no call was made"));
+                let (outcome, reason) = given_up.get(&address).cloned().unwrap_or_else(never);
+                reasons.count(reason.clone());
+                return unanswered(trial, outcome, &reason);
+            };
+            answered(plan, trial, address, origin, answer)
         })
         .collect();
     for (index, subject) in header.subjects.iter_mut().enumerate() {

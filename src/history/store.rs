@@ -21,6 +21,8 @@ use crate::workspace::Workspace;
 
 /// Rows that one statement writes; `SQLite` allows 32,766 values.
 const BATCH: usize = 500;
+/// Trials that are read together.
+const READ_TOGETHER: usize = 5_000;
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_mins(1);
 
@@ -78,12 +80,15 @@ impl History {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(BUSY);
+            .busy_timeout(BUSY)
+            // A checkpoint waits for the disk, and calls wait for it: rather fewer and longer ones.
+            .pragma("wal_autocheckpoint", "10000");
         // SQLite knows no locks for migrations; two processes that start at once would both make the tables.
         let lock = File::create(lock_path(path)).map_err(|error| cannot(&error))?;
         lock.lock().map_err(|error| cannot(&error))?;
         let pool = SqlitePoolOptions::new()
             .max_connections(4)
+            .test_before_acquire(false)
             .connect_with(options)
             .await
             .map_err(|error| cannot(&error))?;
@@ -109,12 +114,19 @@ impl History {
         if exchanges.is_empty() {
             return Ok(());
         }
-        let mut transaction = self.begin().await?;
         for batch in exchanges.chunks(BATCH) {
-            keep_requests(&mut transaction, batch).await?;
-            keep_exchanges(&mut transaction, run, batch).await?;
+            // One message to the database. A request without its exchange, should the second half fail, does no harm.
+            let mut query = QueryBuilder::<Sqlite>::new("");
+            push_requests(&mut query, batch);
+            query.push("; ");
+            push_exchanges(&mut query, run, batch);
+            query
+                .build()
+                .execute(&self.pool)
+                .await
+                .map_err(|error| failed(&error))?;
         }
-        transaction.commit().await.map_err(|error| failed(&error))
+        Ok(())
     }
 
     /// Keeps the cases and trials of a run together with its header.
@@ -285,26 +297,34 @@ impl History {
         rows.iter().map(|row| from_json(row.get("body"))).collect()
     }
 
+    /// The trials of a run, read in parts so that rows and trials do not fill the memory together.
     async fn trials_of(&self, id: &str) -> Result<Vec<TrialRecord>> {
-        let rows = sqlx::query(
-            "SELECT t.body AS body, e.answer AS answer FROM trials t \
-             LEFT JOIN exchanges e ON e.run = t.source AND e.address = t.address \
-             WHERE t.run = $1 ORDER BY t.position",
-        )
-        .bind(id)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|error| failed(&error))?;
-        rows.iter()
-            .map(|row| {
+        let mut trials = Vec::new();
+        loop {
+            let start = trials.len();
+            let rows = sqlx::query(
+                "SELECT t.body AS body, e.answer AS answer FROM trials t \
+                 LEFT JOIN exchanges e ON e.run = t.source AND e.address = t.address \
+                 WHERE t.run = $1 AND t.position >= $2 AND t.position < $3 ORDER BY t.position",
+            )
+            .bind(id)
+            .bind(position(start))
+            .bind(position(start + READ_TOGETHER))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| failed(&error))?;
+            for row in &rows {
                 let trial: TrialRecord = from_json(row.get("body"))?;
                 let answer: Option<&str> = row.get("answer");
-                Ok(TrialRecord {
+                trials.push(TrialRecord {
                     answer: answer.map(from_json).transpose()?,
                     ..trial
-                })
-            })
-            .collect()
+                });
+            }
+            if rows.len() < READ_TOGETHER {
+                return Ok(trials);
+            }
+        }
     }
 
     /// Makes a run the baseline of its suite.
@@ -387,32 +407,17 @@ async fn note(transaction: &mut Transaction<'static, Sqlite>, header: &Header) -
     Ok(())
 }
 
-async fn keep_requests(
-    transaction: &mut Transaction<'static, Sqlite>,
-    batch: &[Exchange],
-) -> Result<()> {
-    let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO requests (digest, body) ");
+fn push_requests(query: &mut QueryBuilder<Sqlite>, batch: &[Exchange]) {
+    query.push("INSERT INTO requests (digest, body) ");
     query.push_values(batch, |mut row, exchange| {
         row.push_bind(exchange.call.digest.to_string())
             .push_bind(to_json(&exchange.call.request));
     });
     query.push(" ON CONFLICT (digest) DO NOTHING");
-    query
-        .build()
-        .execute(&mut **transaction)
-        .await
-        .map_err(|error| failed(&error))?;
-    Ok(())
 }
 
-async fn keep_exchanges(
-    transaction: &mut Transaction<'static, Sqlite>,
-    run: &str,
-    batch: &[Exchange],
-) -> Result<()> {
-    let mut query = QueryBuilder::<Sqlite>::new(
-        "INSERT INTO exchanges (run, address, request, repeat, ok, sent_at, answer) ",
-    );
+fn push_exchanges(query: &mut QueryBuilder<Sqlite>, run: &str, batch: &[Exchange]) {
+    query.push("INSERT INTO exchanges (run, address, request, repeat, ok, sent_at, answer) ");
     query.push_values(batch, |mut row, exchange| {
         row.push_bind(run.to_owned())
             .push_bind(exchange.address().to_string())
@@ -428,12 +433,6 @@ async fn keep_exchanges(
     query.push(
         " ON CONFLICT (run, address) DO UPDATE SET ok = excluded.ok, sent_at = excluded.sent_at, answer = excluded.answer",
     );
-    query
-        .build()
-        .execute(&mut **transaction)
-        .await
-        .map_err(|error| failed(&error))?;
-    Ok(())
 }
 
 async fn keep_cases(

@@ -1,3 +1,5 @@
+//! Scorers by example, through entries as suites have them.
+
 use serde_json::json;
 
 use super::*;

@@ -13,7 +13,6 @@ use super::mcnemar::{Tail, mcnemar};
 use super::moments::{Sum, sum};
 use super::pattern::{Design, Pattern, sum_points};
 use super::relabel::{Relabelling, Term};
-
 use super::unit::{Kind, Pair, Paired, SAME_SCORE, Unit};
 use super::{real, saddlepoint};
 

@@ -1,6 +1,7 @@
 //! The integration tests: the real binary, run on small workspaces against model endpoints on loopback.
 
 mod broken;
+mod docs;
 mod endpoint;
 mod endpoint_test;
 mod faults;

@@ -1,3 +1,5 @@
+//! What holds of every scorer, for any text.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,0 +1,283 @@
+//! The error rates that the gate promises, by simulation with a fixed seed.
+//!
+//! Scores are binary: 65 % of the cases are solid (pass 0.98), 10 % hard (0.05), 25 %
+//! flaky (0.2 to 0.95), so that two runs of the same thing disagree on 13 % of cases.
+#![expect(
+    clippy::unwrap_used,
+    reason = "the simulated data always have an answer, and a panic fails the test"
+)]
+
+use regauge::stats::adaptive::{Look, Schedule, Step, adaptive_step};
+use regauge::stats::compare::{Settings, Verdict, comparison};
+use regauge::stats::family::{Member, Test, gate_family, worst};
+use regauge::stats::rng::SplitMix64;
+use regauge::stats::unit::Unit;
+
+const REPETITIONS: u32 = 2_000;
+
+/// A repeatable source of cases and scores.
+struct Simulation {
+    rng: SplitMix64,
+}
+
+/// How a candidate got worse than its baseline.
+#[derive(Clone, Copy)]
+enum Change {
+    None,
+    /// Each pass probability shrinks in proportion, by so much on average.
+    EveryCaseSlips(f64),
+    /// So much of the suite's mean is lost in solid cases that break outright.
+    SomeCasesBreak(f64),
+}
+
+/// Scores of one run, one list of trials for each case.
+type Run = Vec<Vec<f64>>;
+
+impl Simulation {
+    fn new(label: &str) -> Simulation {
+        Simulation {
+            rng: SplitMix64::new(42, label),
+        }
+    }
+
+    fn uniform(&mut self) -> f64 {
+        let bits = u32::try_from(self.rng.next_u64() >> 32).unwrap();
+        f64::from(bits) / 2_f64.powi(32)
+    }
+
+    fn pass_probabilities(&mut self, cases: usize) -> Vec<f64> {
+        (0..cases)
+            .map(|_| match self.uniform() {
+                kind if kind < 0.65 => 0.98,
+                kind if kind < 0.75 => 0.05,
+                _ => 0.2 + 0.75 * self.uniform(),
+            })
+            .collect()
+    }
+
+    fn changed(&mut self, probabilities: &[f64], change: Change) -> Vec<f64> {
+        match change {
+            Change::None => probabilities.to_vec(),
+            Change::EveryCaseSlips(drop) => {
+                let factor = 1.0 - drop / mean(probabilities);
+                probabilities.iter().map(|p| p * factor).collect()
+            }
+            Change::SomeCasesBreak(drop) => self.broken(probabilities, drop),
+        }
+    }
+
+    fn broken(&mut self, probabilities: &[f64], drop: f64) -> Vec<f64> {
+        let mut changed = probabilities.to_vec();
+        let mut order: Vec<usize> = (0..changed.len()).collect();
+        self.rng.shuffle(&mut order);
+        let mut left = drop * probabilities.iter().map(|_| 1.0).sum::<f64>();
+        for case in order {
+            if changed[case] > 0.97 && left > 0.0 {
+                let lost = left.min(0.96);
+                changed[case] -= lost;
+                left -= lost;
+            }
+        }
+        changed
+    }
+
+    fn run(&mut self, probabilities: &[f64], trials: usize) -> Run {
+        let mut trial = |p: &f64| if self.uniform() < *p { 1.0 } else { 0.0 };
+        let scores = |p: &f64| (0..trials).map(|_| trial(p)).collect();
+        probabilities.iter().map(scores).collect()
+    }
+
+    /// A baseline and a changed candidate of the same cases.
+    fn pair(&mut self, cases: usize, trials: (usize, usize), change: Change) -> (Run, Run) {
+        let before = self.pass_probabilities(cases);
+        let after = self.changed(&before, change);
+        (self.run(&before, trials.0), self.run(&after, trials.1))
+    }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.iter().map(|_| 1.0).sum::<f64>()
+}
+
+fn as_units<'a>(base: &'a Run, cand: &'a Run) -> Vec<Unit<'a>> {
+    let unit = |(base, cand)| Unit {
+        base,
+        cand,
+        ..Unit::default()
+    };
+    let sides = base.iter().zip(cand);
+    sides
+        .map(|(base, cand)| unit((base.as_slice(), cand.as_slice())))
+        .collect()
+}
+
+/// The share of repetitions in which something happens.
+fn share(mut happens: impl FnMut() -> bool) -> f64 {
+    let count = (0..REPETITIONS).filter(|_| happens()).count();
+    f64::from(u32::try_from(count).unwrap()) / f64::from(REPETITIONS)
+}
+
+fn share_of_verdict(
+    cases: usize,
+    trials: usize,
+    change: Change,
+    is_counted: impl Fn(Verdict) -> bool,
+) -> f64 {
+    let mut simulation = Simulation::new(&format!("verdict:{cases}:{trials}"));
+    share(|| {
+        let (base, cand) = simulation.pair(cases, (trials, trials), change);
+        is_counted(comparison(&as_units(&base, &cand), &Settings::default()).verdict)
+    })
+}
+
+fn is_regressed(verdict: Verdict) -> bool {
+    verdict == Verdict::Regressed
+}
+
+fn is_pass(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Pass | Verdict::Improved)
+}
+
+#[test]
+fn an_unchanged_suite_seldom_alarms() {
+    for cases in [5, 20, 50, 200, 1_000] {
+        for trials in [(1, 1), (3, 3), (8, 1)] {
+            let mut simulation = Simulation::new(&format!("alarm:{cases}:{trials:?}"));
+            let alarms = share(|| {
+                let (base, cand) = simulation.pair(cases, trials, Change::None);
+                let result = comparison(&as_units(&base, &cand), &Settings::default());
+                result
+                    .measured
+                    .evidence
+                    .is_some_and(|it| it.shuffle.p_drop <= 0.05)
+            });
+            assert!(alarms <= 0.06, "{cases} cases, {trials:?} trials: {alarms}");
+        }
+    }
+}
+
+#[test]
+fn twenty_unchanged_metrics_seldom_alarm_together() {
+    for (cases, trials) in [(50, 3), (20, 1)] {
+        let mut simulation = Simulation::new("family");
+        let alarms = share(|| {
+            let members: Vec<Member> = (0..20)
+                .map(|_| {
+                    let (base, cand) = simulation.pair(cases, (trials, trials), Change::None);
+                    member(&base, &cand)
+                })
+                .collect();
+            worst(&gate_family(&members, 0.05)) == Verdict::Regressed
+        });
+        assert!(alarms <= 0.07, "{cases} cases, {trials} trials: {alarms}");
+    }
+}
+
+fn member(base: &Run, cand: &Run) -> Member {
+    let settings = Settings::default();
+    let measured = comparison(&as_units(base, cand), &settings).measured;
+    let evidence = measured.evidence.unwrap();
+    Member {
+        test: Test {
+            p: evidence.shuffle.p_drop,
+            p_min: evidence.shuffle.p_min,
+        },
+        diff: evidence.diff,
+        tolerance: settings.tolerance,
+        lower: evidence.bounds.map(|bounds| bounds.lower),
+    }
+}
+
+#[test]
+fn real_drops_are_reported() {
+    let slips = Change::EveryCaseSlips;
+    let breaks = Change::SomeCasesBreak;
+    for (cases, trials, change, wanted) in [
+        (200, 3, slips(0.05), 0.85),
+        (200, 3, breaks(0.05), 0.85),
+        (50, 3, slips(0.10), 0.80),
+        (50, 3, breaks(0.10), 0.80),
+        (20, 3, breaks(0.20), 0.90),
+        (1_000, 1, slips(0.05), 0.90),
+        (1_000, 1, breaks(0.05), 0.90),
+    ] {
+        let found = share_of_verdict(cases, trials, change, is_regressed);
+        assert!(found >= wanted, "{cases} cases, {trials} trials: {found}");
+    }
+}
+
+#[test]
+fn a_drop_as_large_as_the_tolerance_seldom_passes() {
+    for (cases, trials) in [(20, 1), (20, 3), (50, 1), (50, 3), (200, 1), (200, 3)] {
+        for change in [Change::EveryCaseSlips(0.03), Change::SomeCasesBreak(0.03)] {
+            let passed = share_of_verdict(cases, trials, change, is_pass);
+            assert!(passed <= 0.07, "{cases} cases, {trials} trials: {passed}");
+        }
+    }
+}
+
+const SCHEDULE: Schedule = Schedule {
+    looks: &[1, 2, 4, 8],
+    shares: &[0.1, 0.2, 0.3, 0.4],
+    alpha: 0.05,
+    tolerance: 0.03,
+    futility: 0.5,
+};
+
+/// Runs the looks against a bank of eight trials: the end, and the trials spent.
+fn adaptive_run(simulation: &mut Simulation, cases: usize, change: Change) -> (Step, usize) {
+    let (base, cand) = simulation.pair(cases, (8, 8), change);
+    for (index, trials) in SCHEDULE.looks.iter().enumerate() {
+        let seen: Run = cand
+            .iter()
+            .map(|scores| scores[..*trials].to_vec())
+            .collect();
+        match adaptive_step(&look(index, *trials, &base, &seen), &SCHEDULE).unwrap() {
+            Step::Continue => {}
+            end => return (end, *trials),
+        }
+    }
+    (Step::StopInconclusive, 8)
+}
+
+fn look(index: usize, trials: usize, base: &Run, seen: &Run) -> Look {
+    let settings = Settings {
+        level: SCHEDULE.level(index).unwrap(),
+        ..Settings::default()
+    };
+    let measured = comparison(&as_units(base, seen), &settings).measured;
+    let evidence = measured.evidence.unwrap();
+    Look {
+        index,
+        p_drop: evidence.shuffle.p_drop,
+        diff: evidence.diff,
+        lower: evidence.bounds.unwrap().lower,
+        standard_error: evidence.standard_error.unwrap(),
+        base_trials: 8,
+        cand_trials: trials,
+        base_is_banked: true,
+    }
+}
+
+#[test]
+fn an_adaptive_run_finds_a_drop_with_few_trials() {
+    let mut simulation = Simulation::new("adaptive:break");
+    let mut spent = 0;
+    let found = share(|| {
+        let (end, trials) = adaptive_run(&mut simulation, 50, Change::SomeCasesBreak(0.10));
+        spent += trials;
+        end == Step::StopRegressed
+    });
+    let spent = f64::from(u32::try_from(spent).unwrap()) / f64::from(REPETITIONS);
+    assert!(found >= 0.95 && spent <= 2.5, "{found} {spent}");
+}
+
+#[test]
+fn an_adaptive_run_of_an_unchanged_suite_seldom_alarms() {
+    for cases in [20, 50, 200] {
+        let mut simulation = Simulation::new("adaptive:same");
+        let alarms =
+            share(|| adaptive_run(&mut simulation, cases, Change::None).0 == Step::StopRegressed);
+        assert!(alarms <= 0.05, "{cases} cases: {alarms}");
+    }
+}
