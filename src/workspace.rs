@@ -1,5 +1,7 @@
 //! The workspace: the folder that holds `regauge.yaml`, and what that file says of models, limits and privacy.
 
+pub mod setting;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -14,6 +16,7 @@ use crate::secret::{Redactor, Secret};
 use crate::shape::{Field, Shape};
 use crate::text::suggest;
 use crate::units::{Cost, parse_duration};
+use setting::Setting;
 
 /// The file that makes a folder a workspace.
 pub const FILE: &str = "regauge.yaml";
@@ -267,97 +270,6 @@ pub struct Rates {
     pub cache_write: Option<f64>,
 }
 
-/// A text in which `${NAME}` stands for a value of the environment.
-#[derive(Debug, Clone)]
-pub enum Setting {
-    /// The text has no such part and is no secret.
-    Plain(String),
-    /// All parts were found; what came out is secret.
-    Secret {
-        /// The text.
-        whole: Secret,
-        /// The values of its variables.
-        parts: Vec<Secret>,
-    },
-    /// This variable is not set; an error only for a model that is used.
-    Unset {
-        /// The variable.
-        name: String,
-        /// Where it is asked for.
-        place: Place,
-    },
-}
-
-impl Setting {
-    fn read(document: &Document, node: &Node, environment: &Environment) -> Self {
-        let text = node.text().unwrap_or_default();
-        let mut filled = String::new();
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some((before, name, after)) = split_variable(rest) {
-            filled.push_str(before);
-            match environment.get(name) {
-                Some(value) if !value.is_empty() => {
-                    filled.push_str(value);
-                    parts.push(Secret::new(value.clone()));
-                }
-                _ => {
-                    return Self::Unset {
-                        name: name.to_owned(),
-                        place: document.place(node),
-                    };
-                }
-            }
-            rest = after;
-        }
-        if rest.len() == text.len() {
-            return Self::Plain(text.to_owned());
-        }
-        filled.push_str(rest);
-        Self::Secret {
-            whole: Secret::new(filled),
-            parts,
-        }
-    }
-
-    /// The text, or an error that says which variable to set.
-    pub fn get(&self) -> Result<&str> {
-        match self {
-            Self::Plain(text) => Ok(text),
-            Self::Secret { whole, .. } => Ok(whole.expose()),
-            Self::Unset { name, place } => Err(Diagnostic::new(format!(
-                "environment variable `{name}` is not set"
-            ))
-            .at(place.clone())
-            .help(format!(
-                "set {name}, or write it to a file .env beside {FILE}"
-            ))
-            .into()),
-        }
-    }
-
-    fn whole(&self) -> Option<&Secret> {
-        match self {
-            Self::Secret { whole, .. } => Some(whole),
-            Self::Plain(_) | Self::Unset { .. } => None,
-        }
-    }
-
-    fn parts(&self) -> &[Secret] {
-        match self {
-            Self::Secret { parts, .. } => parts,
-            Self::Plain(_) | Self::Unset { .. } => &[],
-        }
-    }
-}
-
-/// The text before the first `${NAME}`, the name, and the text after it.
-fn split_variable(text: &str) -> Option<(&str, &str, &str)> {
-    let (before, rest) = text.split_once("${")?;
-    let (name, after) = rest.split_once('}')?;
-    Some((before, name, after))
-}
-
 impl Workspace {
     /// The nearest folder from `start` upwards that holds `regauge.yaml`.
     pub fn find(start: &Path) -> Result<PathBuf> {
@@ -590,10 +502,7 @@ fn check_keys(document: &Document, problems: &mut Problems) {
             continue;
         };
         let text = node.text().unwrap_or_default();
-        let is_reference = split_variable(text).is_some_and(|(before, name, after)| {
-            before.is_empty() && after.is_empty() && is_variable(name)
-        });
-        if node.text().is_some() && !is_reference {
+        if node.text().is_some() && !setting::is_reference(text) {
             // The place is that of the alias: the line of the key itself must not be shown.
             problems.push(
                 Diagnostic::new(format!(
@@ -618,7 +527,7 @@ fn check_addresses(document: &Document, problems: &mut Problems) {
         let Some(node) = model.get("base_url") else {
             continue;
         };
-        let wrong = |text: &str| split_variable(text).is_none() && !is_address(text);
+        let wrong = |text: &str| !setting::has_variable(text) && !is_address(text);
         if node.text().is_some_and(wrong) {
             problems.push(no_address(document.place(node)));
         }
@@ -636,10 +545,6 @@ pub fn no_address(place: Place) -> Diagnostic {
     Diagnostic::new("`base_url` is no address of an endpoint")
         .at(place)
         .help("write it with its scheme, such as https://api.example.com/v1")
-}
-
-fn is_variable(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 fn read_model(document: &Document, node: &Node, place: Place, environment: &Environment) -> Model {

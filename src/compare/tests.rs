@@ -41,6 +41,7 @@ fn header(id: &str, trials: usize) -> Header {
         status: Status::Complete,
         reason: None,
         rescored_from: None,
+        reuse: false,
         trials: u32::try_from(trials).unwrap(),
         selection: Selection::default(),
         subjects: vec![SubjectRecord {
