@@ -4,6 +4,7 @@
 //! `broken/NAME/` holds the files of a workspace with one mistake; the others are those of [`Project::workspace`]. What
 //! is said of it stands in `broken/NAME.snap`.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -68,7 +69,7 @@ fn mistakes_on_the_command_line_are_found_before_any_call() {
         let words: Vec<&str> = arguments.split(' ').collect();
         let output = project.run(&words).expect_code(2);
         assert_eq!(output.stdout, "", "{arguments}");
-        said += &format!("$ regauge {arguments}\n{}\n", output.stderr);
+        writeln!(said, "$ regauge {arguments}\n{}", output.stderr).unwrap();
     }
     settings().bind(|| insta::assert_snapshot!("command-line", said));
     assert_eq!(endpoint.calls(), 0);

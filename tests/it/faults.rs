@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::endpoint::{
     Answer, Answers, Behaviour, Completion, Endpoint, Fault, Faults, Finish, Gate, Nowhere, Usage,
 };
-use crate::project::Project;
+use crate::project::{Project, number_of};
 use crate::summary::{metric, outcomes, trials};
 
 #[test]
@@ -42,7 +42,7 @@ fn every_fault_that_stays_has_its_outcome_and_its_place_in_the_denominator() {
     let endpoint = Endpoint::start(Behaviour {
         answers: Answers::by(|asked| {
             let user = asked.user();
-            let number: usize = user.trim_start_matches("word ").parse().unwrap();
+            let number = number_of(&user);
             // Far apart, so that the endpoint never seems to be down.
             let fault = number
                 .is_multiple_of(20)

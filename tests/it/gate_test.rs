@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::endpoint::{Answer, Answers, Behaviour, Completion, Endpoint};
-use crate::project::Project;
+use crate::project::{Project, number_of};
 use crate::summary::metric;
 
 #[test]
@@ -56,11 +56,11 @@ fn an_open_verdict_ends_with_4_where_that_was_asked_for() {
 }
 
 /// Answers wrong to the first so many cases.
-fn wrong_for(cases: u32) -> Behaviour {
+fn wrong_for(cases: usize) -> Behaviour {
     Behaviour {
         answers: Answers::by(move |asked| {
             let user = asked.user();
-            let number: u32 = user.trim_start_matches("word ").parse().unwrap();
+            let number = number_of(&user);
             Answer::text(if number <= cases {
                 "no".to_owned()
             } else {

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::endpoint::{Answer, Answers, Behaviour, Completion, Endpoint};
-use crate::project::Project;
+use crate::project::{Project, number_of};
 use crate::summary::{assert_same, masked, metric, outcomes, run_id, trials};
 
 #[test]
@@ -339,7 +339,7 @@ fn wrong_for_every_third() -> Behaviour {
     Behaviour {
         answers: Answers::by(|asked| {
             let user = asked.user();
-            let number: u32 = user.trim_start_matches("word ").parse().unwrap();
+            let number = number_of(&user);
             Completion::text(if number.is_multiple_of(3) {
                 "no".to_owned()
             } else {

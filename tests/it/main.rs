@@ -1,4 +1,8 @@
 //! The integration tests: the real binary, run on small workspaces against model endpoints on loopback.
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a helper cannot do fails the test that called it"
+)]
 
 mod broken;
 mod docs;
@@ -7,6 +11,7 @@ mod endpoint_test;
 mod faults;
 mod gate_test;
 mod history_test;
+mod process;
 mod project;
 mod project_test;
 mod resume;

@@ -181,13 +181,12 @@ fn a_dataset_asks_the_same_in_every_format() {
 
 #[test]
 fn only_what_was_selected_is_called() {
-    let rows: String = (0..10)
-        .map(|n| format!("{{\"id\": \"w-{n}\", \"word\": \"{n}\", \"expected\": \"{n}\", \"tags\": [\"t{}\"]}}\n", n % 3))
-        .collect();
+    let row = |n: u32| json!({"id": format!("w-{n}"), "word": n, "expected": n, "tags": [format!("t{}", n % 3)]});
+    let rows: Vec<String> = (0..10).map(|n| row(n).to_string()).collect();
     let endpoint = Endpoint::start(Behaviour::default());
     let project = Project::new()
         .workspace(&endpoint.url())
-        .file("golden/words.jsonl", &rows);
+        .file("golden/words.jsonl", &rows.join("\n"));
     let ids = |arguments: &[&str]| -> String {
         let arguments = [&["run", "--json", "--baseline", "none"], arguments].concat();
         let summary = project.run(&arguments).json();
@@ -351,7 +350,7 @@ fn shuffled(salt: u64) -> Behaviour {
         answers: Answers::by(move |asked| {
             let user = asked.user();
             let chance = digest(format!("{user} {:?}", asked.seed()).as_bytes());
-            let text = if chance % 3 == 0 {
+            let text = if chance.is_multiple_of(3) {
                 "no".to_owned()
             } else {
                 user

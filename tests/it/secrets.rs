@@ -8,7 +8,8 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode
 use serde_json::json;
 
 use crate::endpoint::{Answer, Answers, Behaviour, Endpoint, Fault, Faults, Gate};
-use crate::project::{Output, Project};
+use crate::process::Output;
+use crate::project::Project;
 use crate::summary::{outcomes, trials};
 
 /// A key that changes under every encoding.
