@@ -459,17 +459,13 @@ impl Cells<'_> {
         }
     }
 
-    /// What is left after the reserved cells were taken, or what the suite maps.
-    fn vars(&mut self) -> Map<String, Value> {
-        match &self.columns.vars {
-            None => std::mem::take(&mut self.row.values),
-            Some(mapped) => mapped
-                .iter()
-                .filter_map(|(name, column)| {
-                    Some((name.clone(), self.row.values.get(column)?.clone()))
-                })
-                .collect(),
-        }
+    /// The variables that the suite maps. A reserved column may be one too.
+    fn mapped(&self) -> Option<Map<String, Value>> {
+        let columns = self.columns.vars.as_ref()?.iter();
+        let cell = |(name, column): (&String, &String)| {
+            Some((name.clone(), self.row.values.get(column)?.clone()))
+        };
+        Some(columns.filter_map(cell).collect())
     }
 }
 
@@ -480,6 +476,7 @@ fn case_of(source: &Source, row: Row, columns: &Columns, problems: &mut Problems
         columns,
         problems,
     };
+    let mapped = cells.mapped();
     let has_id = cells.row.values.contains_key(columns.column("id"));
     let id = cells.text("id");
     if has_id && id.is_none() {
@@ -500,7 +497,8 @@ fn case_of(source: &Source, row: Row, columns: &Columns, problems: &mut Problems
         critical: cells.critical(),
         scorers: cells.take("scorers"),
         golden: cells.take("golden"),
-        vars: cells.vars(),
+        // Without a mapping, what is left after the reserved cells were taken.
+        vars: mapped.unwrap_or(cells.row.values),
         id: String::new(),
     };
     let id = id.unwrap_or_else(|| Digest::of(&case.vars).short());
@@ -561,7 +559,13 @@ mod tests {
                 ("expected".to_owned(), "label".to_owned()),
             ]
             .into(),
-            vars: Some([("ticket".to_owned(), "text".to_owned())].into()),
+            vars: Some(
+                [
+                    ("ticket".to_owned(), "text".to_owned()),
+                    ("queue".to_owned(), "label".to_owned()),
+                ]
+                .into(),
+            ),
             ..Columns::default()
         };
         let case = &read("a.csv", "row,text,label,note\n7,hi,other,x\n", &columns)
@@ -573,7 +577,7 @@ mod tests {
         );
         assert_eq!(
             serde_json::to_value(&case.vars).unwrap(),
-            serde_json::json!({"ticket": "hi"})
+            serde_json::json!({"ticket": "hi", "queue": "other"})
         );
     }
 
