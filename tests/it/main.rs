@@ -3,6 +3,7 @@
 mod docs;
 mod endpoint;
 mod endpoint_test;
+mod example;
 mod project;
 mod project_test;
 mod tidy;
