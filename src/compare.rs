@@ -47,18 +47,21 @@ struct Pairing<'a> {
 pub fn summarize<'a>(compared: &'a [Compared<'a>], strict: bool) -> Summary<'a> {
     let mut paired: Vec<Vec<Pairing<'a>>> = compared.iter().map(pair).collect();
     decide_together(compared, &mut paired);
-    let suites: Vec<SuiteSummary<'a>> = compared
+    let mut suites: Vec<SuiteSummary<'a>> = compared
         .iter()
         .zip(paired)
         .map(|(compared, pairings)| suite_summary(compared, pairings))
         .collect();
     let verdict = worst(suites.iter().map(|suite| suite.verdict));
     let exit = exit_of(compared, &suites, verdict, strict);
+    let headline = wording::headline(&suites);
+    // The reader begins with the worst; equals keep the order in which they ran.
+    suites.sort_by_key(|suite| std::cmp::Reverse(suite.verdict));
     Summary {
         format: FORMAT,
         regauge: env!("CARGO_PKG_VERSION"),
         verdict,
-        headline: wording::headline(&suites),
+        headline,
         exit,
         suites,
     }

@@ -25,7 +25,7 @@ pub struct Summary<'a> {
     pub exit: Exit,
     /// One sentence that says it all.
     pub headline: String,
-    /// The suites, in the order in which they ran.
+    /// The suites, worst first.
     pub suites: Vec<SuiteSummary<'a>>,
 }
 

@@ -179,7 +179,7 @@ fn a_clear_drop_is_a_regression() {
             (summary.verdict, summary.exit.code),
             (Verdict::Regressed, 1)
         );
-        insta::assert_snapshot!(summary.headline, @"triage · small: exact fell 40 points, 100.0 % to 60.0 %, more than the 3 allowed; noise alone does this < 0.0001 % of the time");
+        insta::assert_snapshot!(summary.headline, @"triage · small: exact fell 40 points, 100.0 % to 60.0 %, more than the 3 allowed");
         let subject = &summary.suites[0].subjects[0];
         assert_eq!(
             subject.cases[0].verdict,

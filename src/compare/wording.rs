@@ -62,8 +62,10 @@ fn regressed(suite: &SuiteSummary<'_>, subject: &SubjectSummary<'_>) -> String {
                 .count()
         })
         .sum();
-    let sentence =
-        metric_of(subject, Verdict::Regressed).map_or("", |metric| metric.sentence.as_str());
+    // The headline says what; how sure we are of it stands with the metric.
+    let sentence = metric_of(subject, Verdict::Regressed).map_or("", |metric| {
+        metric.sentence.split(';').next().unwrap_or_default()
+    });
     let others = match failed {
         0 | 1 => String::new(),
         2 => "; and 1 more gate failed".to_owned(),

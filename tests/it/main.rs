@@ -8,6 +8,7 @@ mod broken;
 mod docs;
 mod endpoint;
 mod endpoint_test;
+mod example;
 mod faults;
 mod gate_test;
 mod history_test;
