@@ -12,6 +12,7 @@ use crate::error::{Diagnostic, Result};
 use crate::files::replace_file_with;
 
 pub mod csv;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
@@ -24,6 +25,8 @@ mod testing;
 /// A kind of report that is written as a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
+    /// One page for people, without any request.
+    Html,
     /// Cases and trials as tables.
     Csv,
     /// The whole summary.
@@ -36,11 +39,18 @@ pub enum Format {
 
 impl Format {
     /// All of them, in the order in which they are written.
-    pub const ALL: &[Self] = &[Self::Csv, Self::Json, Self::Junit, Self::Markdown];
+    pub const ALL: &[Self] = &[
+        Self::Html,
+        Self::Csv,
+        Self::Json,
+        Self::Junit,
+        Self::Markdown,
+    ];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Html => "html",
             Self::Csv => "csv",
             Self::Json => "json",
             Self::Junit => "junit",
@@ -64,6 +74,7 @@ impl Format {
     /// The files that it writes.
     pub fn files(self) -> &'static [&'static str] {
         match self {
+            Self::Html => &["report.html"],
             Self::Csv => &["cases.csv", "trials.csv"],
             Self::Json => &["report.json"],
             Self::Junit => &["junit.xml"],
@@ -79,6 +90,7 @@ pub fn write(summary: &Summary<'_>, formats: &[Format], out_dir: &Path) -> Resul
         for name in format.files() {
             let path = out_dir.join(name);
             replace_file_with(&path, |file| match (format, *name) {
+                (Format::Html, _) => html::write(summary, file),
                 (Format::Csv, "trials.csv") => csv::write_trials(summary, file),
                 (Format::Csv, _) => csv::write_cases(summary, file),
                 (Format::Json, _) => json::write(summary, file),
@@ -112,7 +124,7 @@ mod tests {
         let error = Format::named("pdf").unwrap_err().to_string();
         assert_eq!(
             error,
-            "there is no report `pdf` (reports are csv, json, junit, markdown)"
+            "there is no report `pdf` (reports are html, csv, json, junit, markdown)"
         );
     }
 
