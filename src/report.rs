@@ -1,0 +1,159 @@
+//! Writes a [`Summary`] for people and for machines, one file per format.
+//!
+//! Reports compute nothing: what they say was found by `compare`. All text that comes from outside, the names in it
+//! included, is hostile: each format has its own way to make it inert, and a test that looks for it.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::compare::summary::Summary;
+use crate::error::{Diagnostic, Result};
+use crate::files::replace_file_with;
+
+pub mod csv;
+pub mod html;
+pub mod json;
+pub mod junit;
+pub mod markdown;
+mod pick;
+mod show;
+pub mod terminal;
+#[cfg(test)]
+mod testing;
+
+/// A kind of report that is written as a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// One page for people, without any request.
+    Html,
+    /// Cases and trials as tables.
+    Csv,
+    /// The whole summary.
+    Json,
+    /// Cases and gates as tests, for CI.
+    Junit,
+    /// The summary of a CI step.
+    Markdown,
+}
+
+impl Format {
+    /// All of them, in the order in which they are written.
+    pub const ALL: &[Self] = &[
+        Self::Html,
+        Self::Csv,
+        Self::Json,
+        Self::Junit,
+        Self::Markdown,
+    ];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Html => "html",
+            Self::Csv => "csv",
+            Self::Json => "json",
+            Self::Junit => "junit",
+            Self::Markdown => "markdown",
+        }
+    }
+
+    /// The format of that name.
+    pub fn named(name: &str) -> Result<Self> {
+        let all = Self::ALL.iter().copied();
+        all.clone()
+            .find(|format| format.name() == name)
+            .ok_or_else(|| {
+                let names: Vec<&str> = all.map(Self::name).collect();
+                Diagnostic::new(format!("there is no report `{name}`"))
+                    .help(format!("reports are {}", names.join(", ")))
+                    .into()
+            })
+    }
+
+    /// The files that it writes.
+    pub fn files(self) -> &'static [&'static str] {
+        match self {
+            Self::Html => &["report.html"],
+            Self::Csv => &["cases.csv", "trials.csv"],
+            Self::Json => &["report.json"],
+            Self::Junit => &["junit.xml"],
+            Self::Markdown => &["summary.md"],
+        }
+    }
+}
+
+/// Writes the files of `formats` to `out_dir`, each as a whole or not at all, and says which.
+pub fn write(summary: &Summary<'_>, formats: &[Format], out_dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut written = Vec::new();
+    for format in Format::ALL.iter().filter(|format| formats.contains(format)) {
+        for name in format.files() {
+            let path = out_dir.join(name);
+            replace_file_with(&path, |file| match (format, *name) {
+                (Format::Html, _) => html::write(summary, file),
+                (Format::Csv, "trials.csv") => csv::write_trials(summary, file),
+                (Format::Csv, _) => csv::write_cases(summary, file),
+                (Format::Json, _) => json::write(summary, file),
+                (Format::Junit, _) => junit::write(summary, file),
+                (Format::Markdown, _) => markdown::write(summary, file),
+            })?;
+            written.push(path);
+        }
+    }
+    Ok(written)
+}
+
+/// A moment, given in milliseconds since 1970, to the minute in UTC.
+pub fn show_time(milliseconds: i64) -> String {
+    Timestamp::from_millisecond(milliseconds).map_or_else(
+        |_| "at an unknown time".to_owned(),
+        |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::World;
+    use super::*;
+
+    #[test]
+    fn each_format_has_a_name_and_its_files() {
+        for format in Format::ALL {
+            assert_eq!(Format::named(format.name()), Ok(*format));
+        }
+        let error = Format::named("pdf").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "there is no report `pdf` (reports are html, csv, json, junit, markdown)"
+        );
+    }
+
+    #[test]
+    fn files_are_written_in_one_order_whatever_was_asked_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let world = World::new();
+        let formats = [Format::Markdown, Format::Json, Format::Csv, Format::Csv];
+        let written = write(&world.summary(), &formats, &folder.path().join("out")).unwrap();
+        let names: Vec<&str> = written
+            .iter()
+            .map(|path| path.file_name().unwrap().to_str().unwrap())
+            .collect();
+        assert_eq!(
+            names,
+            ["cases.csv", "trials.csv", "report.json", "summary.md"]
+        );
+        assert!(
+            written
+                .iter()
+                .all(|path| path.metadata().unwrap().len() > 100)
+        );
+        let entries = std::fs::read_dir(folder.path().join("out")).unwrap();
+        assert_eq!(entries.count(), 4, "nothing is left beside them");
+    }
+
+    #[test]
+    fn times_are_in_utc() {
+        assert_eq!(show_time(1_768_480_245_000), "2026-01-15 12:30 UTC");
+        assert_eq!(show_time(i64::MAX), "at an unknown time");
+    }
+}

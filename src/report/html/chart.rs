@@ -1,0 +1,213 @@
+//! Drawings in SVG, made of numbers only. In every one left is worse and right is better, and words say the same.
+
+use std::fmt::Write as _;
+
+use super::super::show::{change, interval, passed, tolerance, value};
+use crate::compare::summary::{
+    CaseSummary, CaseVerdict, Estimate, MetricSummary, TrialSummary, Verdict,
+};
+use crate::scorer::Unit;
+
+/// Width and height of an interval.
+const WIDTH: f64 = 300.0;
+const HEIGHT: f64 = 38.0;
+/// Tolerances that fit on either side of no change.
+const REACH: f64 = 4.0;
+/// The scale of metrics that have no tolerance: relative ones, and shares.
+const RELATIVE_SCALE: f64 = 0.10;
+const SHARE_SCALE: f64 = 0.02;
+/// Trials above which a count says more than dots.
+const MOST_DOTS: usize = 10;
+/// The narrowest part of a bar that can be seen, of a thousand.
+const NARROWEST: f64 = 8.0;
+
+/// The difference of a metric with its interval against what is allowed, or without a baseline its value on the scale
+/// from nothing to all.
+pub(super) fn metric(metric: &MetricSummary<'_>) -> String {
+    match (metric.difference, metric.now) {
+        (Some(difference), _) => difference_row(metric, difference),
+        (None, Some(now)) if metric.unit == Unit::Share => value_row(metric, now),
+        (None, _) => String::new(),
+    }
+}
+
+fn difference_row(metric: &MetricSummary<'_>, difference: Estimate) -> String {
+    let allowed = metric.gate.as_ref().map(|gate| gate.tolerance);
+    let scale = match allowed {
+        Some(allowed) if allowed > 0.0 => allowed,
+        _ if metric.relative => RELATIVE_SCALE,
+        _ if metric.unit == Unit::Share => SHARE_SCALE,
+        _ => difference.value.abs().max(f64::MIN_POSITIVE) / 2.0,
+    };
+    let mut label = change(metric).map_or_else(String::new, |change| {
+        format!("change {}, 90 % interval {}", change.value, change.interval)
+    });
+    let mut inner = String::new();
+    if let Some(allowed) = tolerance(metric) {
+        let _ = write!(label, ", allowed drop {allowed}");
+        let _ = write!(
+            inner,
+            r#"<rect class="band" x="{:.1}" width="{:.1}" height="{HEIGHT}"/>"#,
+            at(-1.0),
+            at(1.0) - at(-1.0)
+        );
+    }
+    let _ = write!(inner, r#"<path class="zero" d="M150 0V{HEIGHT}"/>"#);
+    let Estimate { value, low, high } = difference;
+    let scaled = [low, value, high].map(|size| size / scale);
+    inner.push_str(&mark(metric.verdict, scaled, 19, at));
+    svg(&label, &inner)
+}
+
+fn value_row(metric: &MetricSummary<'_>, now: Estimate) -> String {
+    let better = |share: f64| {
+        if metric.lower_is_better {
+            1.0 - share
+        } else {
+            share
+        }
+    };
+    let along = |share: f64| 8.0 + better(share.clamp(0.0, 1.0)) * (WIDTH - 16.0);
+    let mut label = format!(
+        "{}, 90 % interval {}",
+        value(metric.unit, now.value),
+        interval(metric.unit, now)
+    );
+    let mut inner = format!(
+        r#"<path class="zero" d="M8 19V25M292 19V25M8 22H292"/><text class="axis" x="8" y="36">{}</text><text class="axis" x="292" y="36" text-anchor="end">{}</text>"#,
+        value(metric.unit, better(0.0)),
+        value(metric.unit, better(1.0))
+    );
+    let gate = metric.gate.as_ref();
+    for (name, limit) in [
+        ("floor", gate.and_then(|gate| gate.at_least)),
+        ("ceiling", gate.and_then(|gate| gate.at_most)),
+    ] {
+        let Some(limit) = limit else { continue };
+        let _ = write!(label, ", {name} {}", value(metric.unit, limit));
+        let _ = write!(
+            inner,
+            r#"<path class="floor" d="M{0:.1} 2V25"/>"#,
+            along(limit)
+        );
+    }
+    inner.push_str(&mark(
+        metric.verdict,
+        [now.low, now.value, now.high],
+        13,
+        along,
+    ));
+    svg(&label, &inner)
+}
+
+/// An interval with its middle, at the height `y`; ends that do not fit are arrows.
+fn mark(
+    verdict: Option<Verdict>,
+    [low, middle, high]: [f64; 3],
+    y: i32,
+    along: impl Fn(f64) -> f64,
+) -> String {
+    let (one, other) = (along(low), along(high));
+    let (left, right) = (one.min(other), one.max(other));
+    let mut line = format!("M{left:.1} {y}H{right:.1}");
+    if low.min(high) < -REACH {
+        let _ = write!(line, "M{:.1} {}l-6 6l6 6", left + 6.0, y - 6);
+    }
+    if low.max(high) > REACH {
+        let _ = write!(line, "M{:.1} {}l6 6l-6 6", right - 6.0, y - 6);
+    }
+    let open = if matches!(verdict, Some(Verdict::Inconclusive) | None) {
+        " open"
+    } else {
+        ""
+    };
+    format!(
+        r#"<g class="{}"><path class="cil" d="{line}"/><circle class="dot{open}" cx="{:.1}" cy="{y}" r="5"/></g>"#,
+        super::page::class_of(verdict),
+        along(middle)
+    )
+}
+
+fn at(tolerances: f64) -> f64 {
+    WIDTH / 2.0 + tolerances.clamp(-REACH, REACH) * (WIDTH / 2.0 - 8.0) / REACH
+}
+
+/// `label` is made of numbers and of our own words.
+fn svg(label: &str, inner: &str) -> String {
+    let label = label.replace('<', "&lt;");
+    format!(r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{inner}</svg>"#)
+}
+
+/// The trials of a case: before → now, a dot for each.
+pub(super) fn trials(case: &CaseSummary<'_>) -> String {
+    let words = format!(
+        "{} → {}",
+        passed(case.passed_before),
+        passed(Some(case.passed))
+    );
+    if case.trials.len().max(case.trials_before.len()) > MOST_DOTS {
+        return words;
+    }
+    format!(
+        r#"<span class="vh">{words}</span><span class="dots" aria-hidden="true">{}<span>→</span>{}</span>"#,
+        dots(&case.trials_before),
+        dots(&case.trials)
+    )
+}
+
+/// One path for each kind of dot, so that a page of many cases stays light.
+fn dots(trials: &[TrialSummary<'_>]) -> String {
+    if trials.is_empty() {
+        return "–".to_owned();
+    }
+    let (mut passed, mut failed, mut missing) = (String::new(), String::new(), String::new());
+    for (index, trial) in trials.iter().enumerate() {
+        let x = 5 + 11 * index;
+        // A line of no length with a round cap is a dot; a circle of two arcs is a ring.
+        let _ = match trial.passed {
+            _ if !trial.outcome.is_measured() => write!(missing, "M{} 6h8", x - 4),
+            Some(false) => write!(
+                failed,
+                "M{} 6a3.2 3.2 0 1 1 6.4 0a3.2 3.2 0 1 1-6.4 0",
+                x - 3
+            ),
+            Some(true) => write!(passed, "M{x} 6h0"),
+            None => write!(missing, "M{x} 6h0"),
+        };
+    }
+    let width = 11 * trials.len();
+    let mut inner = String::new();
+    for (class, path) in [("p-ok", passed), ("p-no", failed), ("p-na", missing)] {
+        if !path.is_empty() {
+            let _ = write!(inner, r#"<path class="{class}" d="{path}"/>"#);
+        }
+    }
+    format!(r#"<svg width="{width}" height="12" viewBox="0 0 {width} 12">{inner}</svg>"#)
+}
+
+/// All cases by verdict, as one bar.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of cases are far below 2^53"
+)]
+pub(super) fn tally(counts: &[(CaseVerdict, usize)]) -> String {
+    let all: usize = counts.iter().map(|(_, number)| number).sum();
+    let share = |number: usize| (number as f64 / all.max(1) as f64 * 1000.0).max(NARROWEST);
+    let sum: f64 = counts.iter().map(|(_, number)| share(*number)).sum();
+    let mut x = 0.0;
+    let mut parts = String::new();
+    for (verdict, number) in counts {
+        let width = share(*number) / sum * 1000.0;
+        let _ = write!(
+            parts,
+            r#"<rect class="{}" x="{:.1}" width="{:.1}" height="10"/>"#,
+            verdict.name(),
+            x + 1.0,
+            (width - 2.0).max(2.0)
+        );
+        x += width;
+    }
+    format!(
+        r#"<svg class="tally-bar" viewBox="0 0 1000 10" preserveAspectRatio="none" width="100%" height="10" aria-hidden="true">{parts}</svg>"#
+    )
+}

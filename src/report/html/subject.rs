@@ -1,0 +1,140 @@
+//! What the page shows of one subject but for its cases: how sure it is.
+
+use minijinja::Value;
+use serde::Serialize;
+
+use super::super::pick;
+use super::super::show::{change, estimate, interval, subject_facts, tolerance, value, visible};
+use super::chart;
+use super::page::{Count, Pill, pill, shown_line, tally};
+use crate::compare::summary::{LimitVerdict, MetricSummary, SubjectSummary, SuiteSummary, Verdict};
+
+/// Rows of one table: a browser lays tables out one by one, and those that are out of sight later.
+const PART: usize = 250;
+
+/// A subject.
+#[derive(Serialize)]
+pub(super) struct Subject {
+    name: String,
+    facts: String,
+    verdict: Pill,
+    metrics: Vec<Metric>,
+    sentences: Vec<Sentence>,
+    tally: Vec<Count>,
+    parts: Vec<Vec<Value>>,
+    cases: usize,
+    hidden: usize,
+    command: String,
+}
+
+#[derive(Serialize)]
+struct Metric {
+    name: String,
+    note: String,
+    before: String,
+    now: String,
+    chart: Value,
+    change: String,
+    interval: String,
+    verdict: Option<Pill>,
+}
+
+#[derive(Serialize)]
+struct Sentence {
+    verdict: Pill,
+    name: String,
+    text: String,
+}
+
+impl Subject {
+    pub(super) fn of(
+        suite: &SuiteSummary<'_>,
+        subject: &SubjectSummary<'_>,
+        rows: &[Value],
+    ) -> Self {
+        let gated = subject
+            .metrics
+            .iter()
+            .filter(|metric| metric.gate.is_some());
+        Self {
+            name: shown_line(&subject.name),
+            facts: shown_line(&subject_facts(subject)),
+            verdict: pill(subject.verdict),
+            metrics: subject.metrics.iter().map(Metric::of).collect(),
+            sentences: gated
+                .filter(|metric| !metric.sentence.is_empty())
+                .map(|metric| Sentence {
+                    verdict: pill(metric.verdict.unwrap_or(Verdict::NoBaseline)),
+                    name: shown_line(metric.name),
+                    text: shown_line(&metric.sentence),
+                })
+                .collect(),
+            tally: tally(&subject.counts),
+            cases: subject.cases.len(),
+            hidden: subject.cases.len() - rows.len(),
+            parts: rows.chunks(PART).map(<[Value]>::to_vec).collect(),
+            command: visible(&format!(
+                "regauge report {} --report csv",
+                pick::shell_word(suite.run.id)
+            )),
+        }
+    }
+}
+
+impl Metric {
+    fn of(metric: &MetricSummary<'_>) -> Self {
+        let change = change(metric);
+        let range = match (&change, metric.now) {
+            (Some(change), _) => change.interval.clone(),
+            (None, Some(now)) => interval(metric.unit, now),
+            (None, None) => String::new(),
+        };
+        Self {
+            name: shown_line(metric.name),
+            note: metric_note(metric),
+            before: estimate(metric.unit, metric.before),
+            now: estimate(metric.unit, metric.now),
+            chart: Value::from_safe_string(chart::metric(metric)),
+            change: change.map_or_else(|| "–".to_owned(), |change| change.value),
+            interval: range,
+            verdict: metric.verdict.map(pill),
+        }
+    }
+}
+
+/// What is allowed, and how much was measured.
+fn metric_note(metric: &MetricSummary<'_>) -> String {
+    let mut notes = Vec::new();
+    if metric.lower_is_better {
+        notes.push("lower is better".to_owned());
+    }
+    match &metric.gate {
+        None => notes.push("shown only".to_owned()),
+        Some(gate) => {
+            notes.extend(tolerance(metric).map(|allowed| format!("allowed {allowed}")));
+            let limit = match gate.limit {
+                Some(LimitVerdict::Holds) => " holds",
+                Some(LimitVerdict::Broken) => " is broken",
+                Some(LimitVerdict::Open) => " is open",
+                None => "",
+            };
+            let of = |limit| value(metric.unit, limit);
+            notes.extend(
+                gate.at_least
+                    .map(|floor| format!("floor {}{limit}", of(floor))),
+            );
+            notes.extend(
+                gate.at_most
+                    .map(|most| format!("ceiling {}{limit}", of(most))),
+            );
+        }
+    }
+    if metric.missing > 0 {
+        notes.push(format!(
+            "{} of {} missing",
+            metric.missing,
+            metric.pairs + metric.missing
+        ));
+    }
+    notes.join(" · ")
+}

@@ -1,0 +1,452 @@
+//! summary.md: the summary of a CI step, at most [`LARGEST`] bytes.
+//!
+//! What a model wrote stands only in fences that are longer than any run of backticks in them; ids stand in code spans;
+//! names and sentences are escaped; table cells hold neither pipes nor line ends.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::show::{
+    case_mark, change, estimate, head, interval, mark, one_line, passed, run_size, subject_facts,
+    tolerance, visible,
+};
+use super::{pick, show_time};
+use crate::compare::summary::{
+    CaseSummary, CaseVerdict, SubjectSummary, SuiteSummary, Summary, Verdict,
+};
+use crate::text::diff::Diff;
+use crate::units::count;
+
+/// What CI servers take, less some room: GitHub refuses a step summary above one MiB.
+pub const LARGEST: usize = 900 * 1024;
+/// Kept free for what follows the cases of a suite.
+const RESERVED: usize = 32 * 1024;
+/// Groups of cases, and cases of a group, of which the difference is shown.
+const GROUPS: usize = 4;
+const CASES: usize = 3;
+/// Rows of a table of cases.
+const ROWS: usize = 200;
+/// Characters of a text in a fence, and of one in a line.
+const LONGEST: usize = 4_000;
+const LONGEST_LINE: usize = 500;
+
+/// Writes the page.
+pub fn write(summary: &Summary<'_>, mut out: impl Write) -> io::Result<()> {
+    out.write_all(render(summary).as_bytes())
+}
+
+/// The page.
+pub fn render(summary: &Summary<'_>) -> String {
+    let mut page = String::new();
+    let suites = &summary.suites;
+    if suites.len() != 1 {
+        heading(
+            &mut page,
+            2,
+            summary.verdict,
+            "Regauge",
+            summary.verdict.name(),
+        );
+        paragraph(&mut page, &format!("**{}**", escaped(&summary.headline)));
+    }
+    for (index, suite) in suites.iter().enumerate() {
+        let rest = suites.len() - index;
+        if page.len() + RESERVED > LARGEST {
+            paragraph(
+                &mut page,
+                &format!("{} not shown.", count(rest, "more suite")),
+            );
+            break;
+        }
+        // Each suite may fill an equal part of what is left.
+        let limit = page.len() + (LARGEST - RESERVED - page.len()) / rest;
+        suite_part(&mut page, suite, limit);
+    }
+    let exit = format!(
+        "Exit code {}: {}",
+        summary.exit.code,
+        escaped(&summary.exit.cause)
+    );
+    paragraph(&mut page, &exit);
+    page
+}
+
+fn suite_part(page: &mut String, suite: &SuiteSummary<'_>, limit: usize) {
+    heading(page, 2, suite.verdict, suite.suite, suite.verdict.name());
+    paragraph(page, &format!("**{}**", escaped(&suite.headline)));
+    paragraph(page, &facts(suite));
+    for subject in &suite.subjects {
+        if page.len() > limit {
+            paragraph(page, "More subjects are in the report.");
+            return;
+        }
+        metrics(page, suite, subject);
+    }
+    let counts: Vec<String> = pick::counts(suite)
+        .into_iter()
+        .map(|(verdict, number)| format!("{} {number} {}", case_mark(verdict), verdict.name()))
+        .collect();
+    paragraph(page, &counts.join(" · "));
+    findings(page, suite, limit);
+    case_table(page, suite, limit);
+    for step in pick::next_steps(suite) {
+        let command = step
+            .command
+            .map_or_else(String::new, |command| format!(" {}", code(&command)));
+        let _ = writeln!(page, "- {}{command}", escaped(&step.what));
+    }
+    page.push('\n');
+}
+
+/// What was compared with what, and what differs.
+fn facts(suite: &SuiteSummary<'_>) -> String {
+    let mut facts = format!(
+        "Run {}, {}, {}.",
+        code(suite.run.id),
+        show_time(suite.run.started_at),
+        run_size(&suite.run).join(", ")
+    );
+    if let Some(reason) = suite.run.reason {
+        let _ = write!(
+            facts,
+            " It is {}: {}.",
+            suite.run.status.name(),
+            escaped(reason)
+        );
+    }
+    if let Some(baseline) = &suite.baseline {
+        let _ = write!(facts, " Compared with {}", code(baseline.id));
+        let _ = write!(facts, " ({}).", escaped(&suite.baseline_rule));
+    } else {
+        let _ = write!(facts, " No baseline: {}.", escaped(&suite.baseline_rule));
+    }
+    if !suite.changes.is_empty() {
+        let changes: Vec<String> = suite
+            .changes
+            .iter()
+            .map(|change| {
+                let (what, from, to) = (&change.what, &change.from, &change.to);
+                format!("{} {} → {}", escaped(what), code(from), code(to))
+            })
+            .collect();
+        let _ = write!(facts, "\n\n**Changed:** {}.", changes.join(" · "));
+    } else if suite.baseline.is_some() {
+        facts.push_str("\n\nNothing that Regauge can see has changed but the answers.");
+    }
+    facts
+}
+
+fn metrics(page: &mut String, suite: &SuiteSummary<'_>, subject: &SubjectSummary<'_>) {
+    if suite.subjects.len() > 1 {
+        heading(
+            page,
+            3,
+            subject.verdict,
+            &subject.name,
+            subject.verdict.name(),
+        );
+    }
+    paragraph(page, &escaped(&subject_facts(subject)));
+    page.push_str(
+        "| metric | before | now | change | 90 % interval | allowed drop | verdict |\n\
+         |---|--:|--:|--:|:-:|--:|---|\n",
+    );
+    for metric in &subject.metrics {
+        let change = change(metric);
+        let interval = match (&change, metric.now) {
+            (Some(change), _) => change.interval.clone(),
+            (None, Some(now)) => interval(metric.unit, now),
+            (None, None) => String::new(),
+        };
+        let verdict = metric.verdict.map_or_else(String::new, |verdict| {
+            format!("{} {}", mark(verdict), verdict.name())
+        });
+        row(
+            page,
+            &[
+                code(metric.name),
+                estimate(metric.unit, metric.before),
+                estimate(metric.unit, metric.now),
+                change.map_or_else(String::new, |change| change.value),
+                interval,
+                tolerance(metric).unwrap_or_default(),
+                verdict,
+            ],
+        );
+    }
+    page.push('\n');
+    let gated = subject
+        .metrics
+        .iter()
+        .filter(|metric| metric.gate.is_some());
+    for metric in gated.filter(|metric| metric.verdict > Some(Verdict::Pass)) {
+        let _ = writeln!(page, "- {}", escaped(&metric.sentence));
+    }
+    page.push('\n');
+}
+
+/// Cases that got worse by the check that they fail, with differences.
+fn findings(page: &mut String, suite: &SuiteSummary<'_>, limit: usize) {
+    let groups = pick::groups(suite);
+    if groups.is_empty() {
+        return;
+    }
+    page.push_str("### What went wrong\n\n");
+    for group in groups.iter().take(GROUPS) {
+        let check = group
+            .check
+            .map_or_else(|| "no check fails, the score is lower".to_owned(), code);
+        let cases = count(group.cases.len(), "case");
+        paragraph(page, &format!("**{cases}:** {check}"));
+        for found in group.cases.iter().take(CASES) {
+            let part = difference(found.case);
+            if page.len() + part.len() > limit {
+                break;
+            }
+            page.push_str(&part);
+        }
+        if group.cases.len() > CASES {
+            paragraph(page, &format!("… {} more", group.cases.len() - CASES));
+        }
+    }
+    if groups.len() > GROUPS {
+        let more = count(groups.len() - GROUPS, "more group");
+        paragraph(page, &format!("… {more}, all in the report"));
+    }
+}
+
+fn difference(case: &CaseSummary<'_>) -> String {
+    let mut part = String::new();
+    let trials = format!(
+        "{} → {}",
+        passed(case.passed_before),
+        passed(Some(case.passed))
+    );
+    let title = format!("{} {} {trials}", case_mark(case.verdict), code(case.id));
+    paragraph(&mut part, &title);
+    let now = pick::worst_trial(case).map_or("", |trial| trial.output);
+    let mut text = head(&case.why, LONGEST_LINE).0.to_owned();
+    if !text.is_empty() {
+        text.push_str("\n\n");
+    }
+    match pick::baseline_trial(case) {
+        Some(before) => {
+            let (old, new) = (head(before.output, LONGEST).0, head(now, LONGEST).0);
+            text.push_str(&Diff::of(old, new).marked());
+        }
+        None => text.push_str(head(now, LONGEST).0),
+    }
+    part.push_str(&fence(&text));
+    part
+}
+
+/// The cases that want attention, as far as there is room.
+fn case_table(page: &mut String, suite: &SuiteSummary<'_>, limit: usize) {
+    let wanted = |verdict| {
+        matches!(
+            verdict,
+            CaseVerdict::Regressed
+                | CaseVerdict::Suspect
+                | CaseVerdict::Unmeasured
+                | CaseVerdict::Flaky
+        )
+    };
+    let cases = || {
+        suite.subjects.iter().flat_map(|subject| {
+            let cases = subject.cases.iter().filter(|case| wanted(case.verdict));
+            cases.map(move |case| (subject, case))
+        })
+    };
+    let all = cases().count();
+    if all == 0 {
+        return;
+    }
+    let _ = write!(
+        page,
+        "<details><summary>{}</summary>\n\n\
+         | verdict | case | subject | trials passed | fails |\n|---|---|---|---|---|\n",
+        count(all, "case to look at").replace("case to look ats", "cases to look at")
+    );
+    let mut shown = 0;
+    for (subject, case) in cases().take(ROWS) {
+        if page.len() > limit {
+            break;
+        }
+        let check = pick::failing_check(case, &suite.metric_names);
+        row(
+            page,
+            &[
+                format!("{} {}", case_mark(case.verdict), case.verdict.name()),
+                code(case.id),
+                escaped(&subject.name),
+                format!(
+                    "{} → {}",
+                    passed(case.passed_before),
+                    passed(Some(case.passed))
+                ),
+                check.map_or_else(String::new, code),
+            ],
+        );
+        shown += 1;
+    }
+    page.push('\n');
+    if all > shown {
+        let command = format!(
+            "regauge report {} --report csv",
+            pick::shell_word(suite.run.id)
+        );
+        paragraph(page, &format!("{} more: {}", all - shown, code(&command)));
+    }
+    page.push_str("</details>\n\n");
+}
+
+fn heading(page: &mut String, level: usize, verdict: Verdict, name: &str, word: &str) {
+    let sign = mark(verdict);
+    let _ = writeln!(
+        page,
+        "{} {sign} {}: {word}\n",
+        "#".repeat(level),
+        escaped(name)
+    );
+}
+
+fn paragraph(page: &mut String, text: &str) {
+    page.push_str(text);
+    page.push_str("\n\n");
+}
+
+fn row(page: &mut String, cells: &[String]) {
+    for cell in cells {
+        // In a table a pipe ends the cell even inside of a code span, but for one behind a backslash.
+        let cell = cell.replace("\\|", "|").replace('|', "\\|");
+        let _ = write!(page, "| {cell} ");
+    }
+    page.push_str("|\n");
+}
+
+/// A text in one line that is no markup.
+fn escaped(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in visible(&one_line(text)).chars() {
+        match c {
+            '<' => shown.push_str("&lt;"),
+            '>' => shown.push_str("&gt;"),
+            '&' => shown.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '|' | '~' | '!' | '$' => {
+                shown.push('\\');
+                shown.push(c);
+            }
+            _ => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// A text in one line as a code span, whose delimiter is longer than any run of backticks in it.
+fn code(text: &str) -> String {
+    let text = visible(&one_line(head(text, LONGEST_LINE).0));
+    let ticks = "`".repeat(longest_run(&text) + 1);
+    if text.is_empty() {
+        String::new()
+    } else if text.starts_with('`') || text.ends_with('`') {
+        format!("{ticks} {text} {ticks}")
+    } else {
+        format!("{ticks}{text}{ticks}")
+    }
+}
+
+/// A text in a fence that nothing in it can close.
+fn fence(text: &str) -> String {
+    let text = visible(text);
+    let ticks = "`".repeat(longest_run(&text).max(2) + 1);
+    format!("{ticks}text\n{}\n{ticks}\n\n", text.trim_end_matches('\n'))
+}
+
+fn longest_run(text: &str) -> usize {
+    let (mut longest, mut run) = (0, 0);
+    for c in text.chars() {
+        run = if c == '`' { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    longest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::World;
+    use super::*;
+
+    /// The page without what stands in its fences, read as GitHub reads it.
+    fn outside_of_fences(page: &str) -> String {
+        let mut outside = String::new();
+        let mut open: Option<usize> = None;
+        for line in page.lines() {
+            let ticks = line.len() - line.trim_start_matches('`').len();
+            match open {
+                Some(length) if ticks >= length && line.len() == ticks => open = None,
+                Some(_) => {}
+                None if ticks >= 3 => open = Some(ticks),
+                None => {
+                    outside.push_str(line);
+                    outside.push('\n');
+                }
+            }
+        }
+        assert!(open.is_none(), "every fence is closed");
+        outside
+    }
+
+    #[test]
+    fn the_page_says_what_happened() {
+        insta::assert_snapshot!(render(&World::new().summary()));
+    }
+
+    #[test]
+    fn what_a_model_wrote_stands_only_in_fences() {
+        let world = World::new();
+        let outside = outside_of_fences(&render(&world.summary()));
+        for bit in [
+            "pwned",
+            "onerror",
+            "HYPERLINK",
+            "a heading",
+            "javascript:",
+            "7 * 7",
+            "Amara",
+        ] {
+            assert!(!outside.contains(bit), "{bit}");
+        }
+        assert!(!outside.contains("<script") && !outside.contains("<img"));
+        assert!(outside.contains("`=cmd"), "ids stand in code spans");
+    }
+
+    #[test]
+    fn tables_have_as_many_cells_in_each_row_and_no_controls() {
+        let page = render(&World::new().summary());
+        assert!(!page.contains(|c: char| c != '\n' && super::super::show::is_control(c)));
+        for block in outside_of_fences(&page).split("\n\n") {
+            let rows = block.lines().filter(|line| line.starts_with('|'));
+            let widths: Vec<usize> = rows
+                .map(|row| row.replace("\\|", "").matches('|').count())
+                .collect();
+            assert!(widths.windows(2).all(|two| two[0] == two[1]), "{block}");
+        }
+    }
+
+    #[test]
+    fn the_page_stays_below_its_limit_and_counts_what_it_leaves_out() {
+        let world = World::large(30_000);
+        let page = render(&world.summary());
+        assert!(page.len() < LARGEST, "{}", page.len());
+        assert!(page.contains("1300 more: `regauge report"), "{page}");
+        let page = render(&World::with_long_line().summary());
+        assert!(page.len() < 100_000, "{}", page.len());
+    }
+
+    #[test]
+    fn backticks_cannot_close_what_they_stand_in() {
+        assert_eq!(code("a`b"), "``a`b``");
+        assert_eq!(code("``"), "``` `` ```");
+        assert_eq!(fence("x\n````\ny"), "`````text\nx\n````\ny\n`````\n\n");
+    }
+}

@@ -1,0 +1,247 @@
+//! What a report shows first: the trial that speaks for a case, cases that fail the same check, the next step.
+
+use super::show::stripped;
+use crate::compare::summary::{
+    CaseSummary, CaseVerdict, MetricSummary, SuiteSummary, TrialSummary, Verdict,
+};
+use crate::history::run::Status;
+
+/// Regressed and suspect cases of a suite that fail the same check.
+#[derive(Debug)]
+pub(super) struct Group<'s, 'a> {
+    /// The check; `None` where no check fails and the score is lower.
+    pub(super) check: Option<&'a str>,
+    /// The cases with their subjects and their indices, worst first.
+    pub(super) cases: Vec<Found<'s, 'a>>,
+}
+
+/// A case with the subject that it belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found<'s, 'a> {
+    /// Index of the subject in its suite.
+    pub(super) subject: usize,
+    /// Index of the case in its subject.
+    pub(super) index: usize,
+    /// The case.
+    pub(super) case: &'s CaseSummary<'a>,
+}
+
+/// Regressed and suspect cases by the check that they fail, the largest group first.
+pub(super) fn groups<'s, 'a>(suite: &'s SuiteSummary<'a>) -> Vec<Group<'s, 'a>> {
+    let mut groups: Vec<Group<'s, 'a>> = Vec::new();
+    for verdict in [CaseVerdict::Regressed, CaseVerdict::Suspect] {
+        for (subject, summary) in suite.subjects.iter().enumerate() {
+            for (index, case) in summary.cases.iter().enumerate() {
+                if case.verdict != verdict {
+                    continue;
+                }
+                let found = Found {
+                    subject,
+                    index,
+                    case,
+                };
+                let check = failing_check(case, &suite.metric_names);
+                match groups.iter_mut().find(|group| group.check == check) {
+                    Some(group) => group.cases.push(found),
+                    None => groups.push(Group {
+                        check,
+                        cases: vec![found],
+                    }),
+                }
+            }
+        }
+    }
+    groups.sort_by_key(|group| std::cmp::Reverse(group.cases.len()));
+    groups
+}
+
+/// The trial that shows best what is wrong with a case: the first that fails, else the first without a result, else
+/// the first.
+pub(super) fn worst_trial<'s, 'a>(case: &'s CaseSummary<'a>) -> Option<&'s TrialSummary<'a>> {
+    let trials = &case.trials;
+    let failing = trials.iter().find(|trial| trial.passed == Some(false));
+    failing
+        .or_else(|| trials.iter().find(|trial| !trial.outcome.is_measured()))
+        .or(trials.first())
+}
+
+/// The trial of the baseline that an output is best compared with: the first that passes, else the first with a
+/// result.
+pub(super) fn baseline_trial<'s, 'a>(case: &'s CaseSummary<'a>) -> Option<&'s TrialSummary<'a>> {
+    let trials = &case.trials_before;
+    let passing = trials.iter().find(|trial| trial.passed == Some(true));
+    passing.or_else(|| trials.iter().find(|trial| trial.outcome.is_measured()))
+}
+
+/// The first check that the worst trial of a case fails.
+pub(super) fn failing_check<'a>(case: &CaseSummary<'_>, names: &[&'a str]) -> Option<&'a str> {
+    let trial = worst_trial(case)?;
+    let failed = trial.scores.iter().position(|score| {
+        score
+            .as_ref()
+            .is_some_and(|score| score.passed == Some(false))
+    })?;
+    names.get(failed).copied()
+}
+
+/// The checks that a trial fails, by name.
+pub(super) fn failed_checks<'a>(trial: &TrialSummary<'_>, names: &[&'a str]) -> Vec<&'a str> {
+    let failed = trial.scores.iter().zip(names).filter(|(score, _)| {
+        score
+            .as_ref()
+            .is_some_and(|score| score.passed == Some(false))
+    });
+    failed.map(|(_, name)| *name).collect()
+}
+
+/// The metric that decides the verdict of a suite, where one does.
+pub(super) fn deciding<'s, 'a>(suite: &'s SuiteSummary<'a>) -> Option<&'s MetricSummary<'a>> {
+    let mut metrics = suite.subjects.iter().flat_map(|subject| &subject.metrics);
+    metrics.find(|metric| metric.verdict == Some(suite.verdict))
+}
+
+/// Cases of a suite by verdict, worst first.
+pub(super) fn counts(suite: &SuiteSummary<'_>) -> Vec<(CaseVerdict, usize)> {
+    let mut counts: Vec<(CaseVerdict, usize)> = Vec::new();
+    for (verdict, number) in suite.subjects.iter().flat_map(|subject| &subject.counts) {
+        match counts.iter_mut().find(|(other, _)| other == verdict) {
+            Some((_, sum)) => *sum += number,
+            None => counts.push((*verdict, *number)),
+        }
+    }
+    counts.sort_unstable();
+    counts
+}
+
+/// Something to do, with the command that does it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    /// What, in a sentence.
+    pub(super) what: String,
+    /// The command, where there is one.
+    pub(super) command: Option<String>,
+}
+
+/// What to do next about a suite, the most urgent first; at most three things.
+pub(super) fn next_steps(suite: &SuiteSummary<'_>) -> Vec<Step> {
+    let counts = counts(suite);
+    let run = shell_word(suite.run.id);
+    let mut steps = Vec::new();
+    if suite.run.status != Status::Complete {
+        steps.push(Step {
+            what: format!("Finish the run, which is {}.", suite.run.status.name()),
+            command: Some(format!("regauge run --resume {run}")),
+        });
+    }
+    if suite.verdict == Verdict::Regressed {
+        steps.push(step_back(suite));
+    }
+    let decide = [
+        CaseVerdict::Regressed,
+        CaseVerdict::Changed,
+        CaseVerdict::New,
+    ];
+    if let Some(cases) = listed(&counts, &decide) {
+        steps.push(Step {
+            what: format!("Accept or reject answers: {cases}."),
+            command: Some(format!("regauge review {run}")),
+        });
+    }
+    let open = listed(&counts, &[CaseVerdict::Suspect, CaseVerdict::Flaky]);
+    if open.is_some() || suite.verdict == Verdict::Inconclusive {
+        let cases = open.unwrap_or_else(|| "a gate".to_owned());
+        let (name, trials) = (shell_word(suite.suite), suite.run.trials_per_case);
+        steps.push(Step {
+            what: format!("Measure with more trials what is open: {cases}."),
+            command: Some(format!(
+                "regauge run {name} --trials {}",
+                trials.saturating_mul(2)
+            )),
+        });
+    }
+    steps.truncate(3);
+    steps
+}
+
+/// What made it worse, as far as that can be seen.
+fn step_back(suite: &SuiteSummary<'_>) -> Step {
+    let prompts = prompts_that_moved(suite);
+    let what = if prompts.is_empty() {
+        "Find out what else moved: no prompt did.".to_owned()
+    } else {
+        format!("Fix or roll back {}.", prompts.join(", "))
+    };
+    Step {
+        what,
+        command: None,
+    }
+}
+
+/// The numbers of cases of these verdicts, `2 regressed, 1 new`; `None` where there is none.
+fn listed(counts: &[(CaseVerdict, usize)], verdicts: &[CaseVerdict]) -> Option<String> {
+    let wanted = counts
+        .iter()
+        .filter(|(verdict, _)| verdicts.contains(verdict));
+    let found: Vec<String> = wanted
+        .map(|(verdict, number)| format!("{number} {}", verdict.name()))
+        .collect();
+    (!found.is_empty()).then(|| found.join(", "))
+}
+
+fn prompts_that_moved<'s>(suite: &'s SuiteSummary<'_>) -> Vec<&'s str> {
+    let mut prompts: Vec<&str> = Vec::new();
+    for subject in &suite.subjects {
+        let moved = subject
+            .prompt_before
+            .as_ref()
+            .is_some_and(|before| *before != subject.prompt);
+        if moved && !prompts.contains(&subject.prompt.as_str()) {
+            prompts.push(&subject.prompt);
+        }
+    }
+    prompts
+}
+
+/// A word as a shell takes it back, whatever is in it.
+pub(super) fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/@:-".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", stripped(word).replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing;
+    use super::*;
+
+    #[test]
+    fn regressed_and_suspect_cases_are_grouped_by_the_check_that_they_fail() {
+        let world = testing::World::new();
+        let summary = world.summary();
+        let groups = groups(&summary.suites[0]);
+        let shown: Vec<(Option<&str>, Vec<&str>)> = groups
+            .iter()
+            .map(|group| {
+                let ids = group.cases.iter().map(|found| found.case.id).collect();
+                (group.check, ids)
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                (Some("exact"), vec!["refund/late-01", "=cmd|' /C calc'!A0"]),
+                (Some("polite"), vec!["tone/angry-03"]),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_command_can_be_copied_whatever_the_name_is() {
+        assert_eq!(shell_word("support-triage"), "support-triage");
+        assert_eq!(shell_word("a b"), "'a b'");
+        assert_eq!(shell_word("x'; rm -rf ~\u{1b}"), r"'x'\''; rm -rf ~'");
+    }
+}

@@ -1,0 +1,693 @@
+//! One dummy [`Summary`] for the tests of all formats: a regressed subject, one that passes, a first run, and the
+//! worst texts that a model can write.
+
+use serde_json::{Map, Value, json};
+
+use super::show::is_control;
+
+use crate::compare::summary::{
+    CaseSummary, CaseVerdict, Change, Estimate, Exit, FORMAT, GateSummary, LimitVerdict,
+    MetricSummary, Passed, RunFacts, ScoreSummary, SubjectSummary, SuiteSummary, Summary,
+    TrialSummary, Verdict,
+};
+use crate::digest::Digest;
+use crate::exchange::{Outcome, ToolCall};
+use crate::history::run::{Git, Origin, Status};
+use crate::scorer::Unit;
+use crate::units::Cost;
+
+/// Index of the worst text in [`World::outputs`].
+pub(super) const HOSTILE: usize = 0;
+
+const METRICS: [&str; 3] = ["exact", "polite", "latency"];
+
+/// Everything that the summary borrows from.
+pub(super) struct World {
+    /// Texts that must be inert in every format.
+    pub(super) outputs: Vec<String>,
+    suites: Vec<OwnSuite>,
+    git: Git,
+    live: Origin,
+    reused: Origin,
+    nowhere: Origin,
+}
+
+struct OwnSuite {
+    name: &'static str,
+    has_baseline: bool,
+    verdict: Verdict,
+    headline: &'static str,
+    subjects: Vec<OwnSubject>,
+}
+
+struct OwnSubject {
+    name: &'static str,
+    alias: &'static str,
+    verdict: Verdict,
+    served: Vec<String>,
+    cases: Vec<OwnCase>,
+}
+
+struct OwnCase {
+    id: String,
+    verdict: CaseVerdict,
+    why: String,
+    tags: Vec<String>,
+    input: Map<String, Value>,
+    expected: Option<Value>,
+    now: Vec<OwnTrial>,
+    before: Vec<OwnTrial>,
+    p: Option<f64>,
+}
+
+struct OwnTrial {
+    outcome: Outcome,
+    output: String,
+    tool_calls: Vec<ToolCall>,
+    failure: Option<String>,
+    exact: bool,
+    polite: f64,
+    note: Option<String>,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let outputs = hostile_outputs();
+        let suites = vec![triage(&outputs), extract()];
+        Self {
+            outputs,
+            suites,
+            git: Git {
+                commit: "9f3c2ab5d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f".into(),
+                dirty: true,
+            },
+            live: Origin::Live,
+            reused: Origin::Reused("0197c0de-0000-7000-8000-00000000beef".into()),
+            nowhere: Origin::Nowhere,
+        }
+    }
+
+    /// The first suite alone.
+    pub(super) fn one_suite() -> Self {
+        let mut world = Self::new();
+        world.suites.truncate(1);
+        world
+    }
+
+    /// With an output of one million characters in one line.
+    pub(super) fn with_long_line() -> Self {
+        let mut world = Self::one_suite();
+        let long = "x".repeat(1_000_000);
+        world.suites[0].subjects[0].cases[0].now[0]
+            .output
+            .clone_from(&long);
+        world.outputs.push(long);
+        world
+    }
+
+    /// A suite of many cases with short answers.
+    pub(super) fn large(cases: usize) -> Self {
+        let mut world = Self::one_suite();
+        let subject = &mut world.suites[0].subjects[0];
+        subject.cases = (0..cases)
+            .map(|i| {
+                let verdict = match i * 100 / cases {
+                    0..5 => CaseVerdict::Regressed,
+                    5..15 => CaseVerdict::Changed,
+                    _ => CaseVerdict::Unchanged,
+                };
+                let old = format!("The parcel {i} left on Monday and will be there in two days. ")
+                    .repeat(8);
+                let new = if verdict == CaseVerdict::Unchanged {
+                    old.clone()
+                } else {
+                    old.replace("two days", "a week or so")
+                };
+                let pass = verdict != CaseVerdict::Regressed;
+                case(&format!("case-{i:06}"), verdict)
+                    .asked("Where is my parcel?", "shipping")
+                    .now([(&*new, pass), (&*new, pass), (&*new, pass)])
+                    .before([(&*old, true), (&*old, true), (&*old, true)])
+            })
+            .collect();
+        world
+    }
+
+    /// The text for a snapshot: without what is different in other versions, and with controls that can be seen.
+    pub(super) fn shortened(text: &str) -> String {
+        let text = text.replace("\r\n", "\n");
+        let text = text.replace(env!("CARGO_PKG_VERSION"), "[version]");
+        let show = |c: char| {
+            if is_control(c) {
+                format!("{{U+{:04X}}}", u32::from(c))
+            } else {
+                c.to_string()
+            }
+        };
+        text.chars().map(show).collect()
+    }
+
+    pub(super) fn summary(&self) -> Summary<'_> {
+        let suites: Vec<SuiteSummary<'_>> =
+            self.suites.iter().map(|suite| self.suite(suite)).collect();
+        Summary {
+            format: FORMAT,
+            regauge: env!("CARGO_PKG_VERSION"),
+            verdict: suites[0].verdict,
+            exit: Exit {
+                code: 1,
+                cause: "regressed: exact on triage · small of support-triage".into(),
+            },
+            headline: if suites.len() == 1 {
+                suites[0].headline.clone()
+            } else {
+                format!("{}: {}", suites[0].suite, suites[0].headline)
+            },
+            suites,
+        }
+    }
+
+    fn suite<'a>(&'a self, suite: &'a OwnSuite) -> SuiteSummary<'a> {
+        let cases = suite.subjects[0].cases.len();
+        SuiteSummary {
+            suite: suite.name,
+            file: "suites/support.yaml",
+            run: self.run("0198a2b4-7c1d-7e3f-8a9b-0c1d2e3f4a5b", cases),
+            baseline: suite
+                .has_baseline
+                .then(|| self.run("0197f001-1111-7222-8333-444455556666", cases)),
+            baseline_rule: if suite.has_baseline {
+                "the last accepted run of this suite".into()
+            } else {
+                "there is no earlier run of this suite".into()
+            },
+            verdict: suite.verdict,
+            headline: suite.headline.into(),
+            changes: if suite.has_baseline {
+                changes()
+            } else {
+                Vec::new()
+            },
+            metric_names: METRICS.to_vec(),
+            subjects: suite
+                .subjects
+                .iter()
+                .map(|subject| self.subject(suite, subject))
+                .collect(),
+        }
+    }
+
+    fn run<'a>(&'a self, id: &'a str, cases: usize) -> RunFacts<'a> {
+        RunFacts {
+            id,
+            started_at: 1_768_480_245_000,
+            status: Status::Complete,
+            reason: None,
+            git: Some(&self.git),
+            dataset: Digest::of_bytes(b"dataset"),
+            cases,
+            trials_per_case: 3,
+            outcomes: vec![(Outcome::Ok, 3 * cases - 3), (Outcome::Timeout, 3)],
+            live: 3 * cases,
+            cost: Cost::from_usd(3.786),
+        }
+    }
+
+    fn subject<'a>(&'a self, suite: &OwnSuite, subject: &'a OwnSubject) -> SubjectSummary<'a> {
+        let cases: Vec<CaseSummary<'a>> =
+            subject.cases.iter().map(|case| self.case(case)).collect();
+        let mut counts: Vec<(CaseVerdict, usize)> = Vec::new();
+        for case in &cases {
+            match counts
+                .iter_mut()
+                .find(|(verdict, _)| *verdict == case.verdict)
+            {
+                Some((_, count)) => *count += 1,
+                None => counts.push((case.verdict, 1)),
+            }
+        }
+        SubjectSummary {
+            name: subject.name.into(),
+            prompt: "triage@v2".into(),
+            prompt_before: suite.has_baseline.then(|| "triage@v1".into()),
+            alias: subject.alias,
+            model: "smollm2-135m-instruct",
+            served: &subject.served,
+            template: "system:\nYou route tickets. Be brief.\nuser:\n{{ ticket }}\n",
+            template_before: suite.has_baseline.then_some(
+                "system:\nYou route tickets. Answer with one word.\nuser:\n{{ ticket }}\n",
+            ),
+            verdict: subject.verdict,
+            metrics: match subject.verdict {
+                Verdict::Regressed => regressed_metrics(),
+                Verdict::NoBaseline => first_metrics(),
+                _ => passing_metrics(),
+            },
+            counts,
+            outcomes: vec![(Outcome::Ok, 3 * cases.len())],
+            cases,
+        }
+    }
+
+    fn case<'a>(&'a self, case: &'a OwnCase) -> CaseSummary<'a> {
+        CaseSummary {
+            id: &case.id,
+            verdict: case.verdict,
+            why: case.why.clone(),
+            passed: passed(&case.now),
+            passed_before: (!case.before.is_empty()).then(|| passed(&case.before)),
+            p: case.p,
+            tags: &case.tags,
+            input: &case.input,
+            expected: case.expected.as_ref(),
+            trials: self.trials(&case.now, &self.live),
+            trials_before: self.trials(&case.before, &self.reused),
+        }
+    }
+
+    fn trials<'a>(&'a self, trials: &'a [OwnTrial], origin: &'a Origin) -> Vec<TrialSummary<'a>> {
+        let of = |(index, trial): (usize, &'a OwnTrial)| {
+            let measured = trial.outcome.is_measured();
+            let score = |value, passed, note| {
+                measured.then_some(ScoreSummary {
+                    value: Some(value),
+                    passed,
+                    note,
+                })
+            };
+            TrialSummary {
+                repeat: u32::try_from(index).unwrap() + 1,
+                outcome: trial.outcome,
+                origin: if measured { origin } else { &self.nowhere },
+                output: &trial.output,
+                tool_calls: &trial.tool_calls,
+                failure: trial.failure.clone(),
+                passed: measured.then_some(trial.exact && trial.polite >= 0.5),
+                scores: vec![
+                    score(
+                        f64::from(u8::from(trial.exact)),
+                        Some(trial.exact),
+                        trial.note.as_deref(),
+                    ),
+                    score(trial.polite, Some(trial.polite >= 0.5), None),
+                    score(812.5, None, None),
+                ],
+                latency_ms: measured.then_some(812.5),
+                cost: Cost::from_usd(0.0012),
+                tokens: (Some(120), measured.then_some(45)),
+                attempts: if measured { 1 } else { 4 },
+            }
+        };
+        trials.iter().enumerate().map(of).collect()
+    }
+}
+
+fn passed(trials: &[OwnTrial]) -> Passed {
+    let measured: Vec<&OwnTrial> = trials
+        .iter()
+        .filter(|trial| trial.outcome.is_measured())
+        .collect();
+    Passed {
+        passed: measured
+            .iter()
+            .filter(|trial| trial.exact && trial.polite >= 0.5)
+            .count(),
+        measured: measured.len(),
+        trials: trials.len(),
+    }
+}
+
+fn case(id: &str, verdict: CaseVerdict) -> OwnCase {
+    OwnCase {
+        id: id.into(),
+        verdict,
+        why: String::new(),
+        tags: Vec::new(),
+        input: Map::new(),
+        expected: None,
+        now: Vec::new(),
+        before: Vec::new(),
+        p: None,
+    }
+}
+
+fn trial(output: &str, exact: bool) -> OwnTrial {
+    OwnTrial {
+        outcome: Outcome::Ok,
+        output: output.into(),
+        tool_calls: Vec::new(),
+        failure: None,
+        exact,
+        polite: 0.9,
+        note: (!exact).then(|| "expected `shipping`".to_owned()),
+    }
+}
+
+impl OwnCase {
+    fn asked(mut self, ticket: &str, expected: &str) -> Self {
+        self.input.insert("ticket".into(), ticket.into());
+        self.expected = Some(expected.into());
+        self
+    }
+
+    fn now<'t>(mut self, trials: impl IntoIterator<Item = (&'t str, bool)>) -> Self {
+        self.now = trials
+            .into_iter()
+            .map(|(text, ok)| trial(text, ok))
+            .collect();
+        self
+    }
+
+    fn before<'t>(mut self, trials: impl IntoIterator<Item = (&'t str, bool)>) -> Self {
+        self.before = trials
+            .into_iter()
+            .map(|(text, ok)| trial(text, ok))
+            .collect();
+        self
+    }
+
+    fn because(mut self, why: &str, p: f64) -> Self {
+        self.why = why.into();
+        self.p = Some(p);
+        self
+    }
+
+    fn tagged(mut self, tag: &str) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+}
+
+/// What must stay text: markup, escapes of terminals, controls that turn text around, formulas, fences.
+fn hostile_outputs() -> Vec<String> {
+    [
+        "</script><script>alert('pwned')</script><img src=x onerror=\"alert(1)\">\0\u{1b}[31mred\u{1b}]0;title\u{7}\
+         \u{202e}drow\u{2066}\u{200b}\u{85} & \"quoted\" 'single' <!-- ]]> -->",
+        "=HYPERLINK(\"http://example.invalid/\"&A1,\"click\")",
+        "````\n# a heading | with a pipe\n```` \n<details><summary>x</summary>\n| a | b |\n",
+        "{{ 7 * 7 }}{% raw %} [link](javascript:alert(1)) ![](http://example.invalid/x.png) @someone #1",
+    ]
+    .map(str::to_owned)
+    .into()
+}
+
+/// Cases that are wrong in one way or another.
+fn bad_cases(hostile: &[String]) -> Vec<OwnCase> {
+    let old = "Thank you for returning the linen duvet set, Amara. As soon as the warehouse has checked it in, we \
+               refund €48.90 to your original payment method, which takes up to 5 business days. We will email you \
+               once it is done. Reference: order A-10240.";
+    let new = "Thank you so much for returning the linen duvet set, Amara! We have already refunded €48.90 to your \
+               original payment method, and it will be in your account by Friday. We will email you once it is done.";
+    let hostile_now = [
+        (hostile[HOSTILE].as_str(), false),
+        (hostile[1].as_str(), false),
+        (hostile[2].as_str(), false),
+    ];
+    let [suspect, unmeasured] = odd_cases();
+    vec![
+        case("refund/late-01", CaseVerdict::Regressed)
+            .asked("Hi, I sent back the linen duvet set (order A-10240) on Monday. When do I get my money?", old)
+            .now([(new, false), (new, false), (new, false)])
+            .before([(old, true), (old, true), (old, true)])
+            .because("exact: expected the approved answer", 0.004)
+            .tagged("refund"),
+        case("=cmd|' /C calc'!A0", CaseVerdict::Regressed)
+            .asked(&hostile[HOSTILE], &hostile[2])
+            .now(hostile_now)
+            .before([(hostile[3].as_str(), true), (hostile[2].as_str(), true), ("", true)])
+            .because(&format!("exact: {}", hostile[HOSTILE]), 0.004)
+            .tagged("<b>tag</b>"),
+        suspect,
+        unmeasured,
+        case("routing/mixed-01", CaseVerdict::Flaky)
+            .asked("The set is broken and I was charged twice.", "billing")
+            .now([("billing", true), ("shipping", false), ("billing", true)])
+            .before([("billing", true), ("billing", true), ("other", false)])
+            .because("exact: expected `billing`", 0.5),
+    ]
+}
+
+/// A case that is worse, but not for certain, and one without any answer.
+fn odd_cases() -> [OwnCase; 2] {
+    let mut unmeasured = case("shipping/late-04", CaseVerdict::Unmeasured)
+        .asked("Where is my rain jacket?", "shipping")
+        .before([("shipping", true); 3])
+        .because("timeout: no answer within 60 s", 1.0);
+    unmeasured.p = None;
+    unmeasured.now = (0..3)
+        .map(|_| OwnTrial {
+            outcome: Outcome::Timeout,
+            failure: Some("no answer within 60 s".into()),
+            ..trial("", false)
+        })
+        .collect();
+    let mut suspect = case("tone/angry-03", CaseVerdict::Suspect)
+        .asked("THIRD time I am writing!", "other")
+        .now([
+            ("Calm down.", true),
+            ("I am sorry to hear that.", true),
+            ("Calm down.", true),
+        ])
+        .before([("I am sorry to hear that.", true); 3])
+        .because("polite failed", 0.1);
+    suspect.now[0].polite = 0.1;
+    suspect.now[2].polite = 0.1;
+    [suspect, unmeasured]
+}
+
+/// Cases that nobody need worry about.
+fn calm_cases() -> Vec<OwnCase> {
+    vec![
+        case("shipping/late-05", CaseVerdict::Changed)
+            .asked(
+                "Where is it?",
+                "It left on 2026-02-10 with the usual carrier and is on its way.",
+            )
+            .now(
+                [(
+                    "It left on 2026-02-11 with the usual carrier and is on its way.",
+                    true,
+                ); 3],
+            )
+            .before(
+                [(
+                    "It left on 2026-02-10 with the usual carrier and is on its way.",
+                    true,
+                ); 3],
+            ),
+        case("billing/twice-02", CaseVerdict::Improved)
+            .asked("Charged twice!", "billing")
+            .now([("billing", true); 3])
+            .before([("other", false); 3])
+            .because("", 1.0),
+        case("billing/new-09", CaseVerdict::New)
+            .asked("What is this fee?", "billing")
+            .now([("billing", true); 3]),
+        case("billing/edited-01", CaseVerdict::InputChanged)
+            .asked("What is this other fee?", "billing")
+            .now([("billing", true); 3])
+            .before([("billing", true); 3]),
+        case("billing/gone-01", CaseVerdict::Removed).before([("billing", true); 3]),
+        case("shipping/plain-01", CaseVerdict::Unchanged)
+            .asked("Where is my parcel?", "shipping")
+            .now([("shipping", true); 3])
+            .before([("shipping", true); 3]),
+    ]
+}
+
+fn triage(hostile: &[String]) -> OwnSuite {
+    let mut cases = bad_cases(hostile);
+    cases.extend(calm_cases());
+    let unchanged = (0..3)
+        .map(|i| {
+            case(&format!("shipping/plain-{i:02}"), CaseVerdict::Unchanged)
+                .asked("Where is my parcel?", "shipping")
+                .now([("shipping", true); 3])
+                .before([("shipping", true); 3])
+        })
+        .collect();
+    OwnSuite {
+        name: "support-triage",
+        has_baseline: true,
+        verdict: Verdict::Regressed,
+        headline: "triage · small: exact fell 4.7 points, 97.4 % to 92.7 %, more than the 2 allowed; noise alone \
+                   does this 0.01 % of the time",
+        subjects: vec![
+            OwnSubject {
+                name: "triage · small",
+                alias: "small",
+                verdict: Verdict::Regressed,
+                served: vec!["smollm2-135m-instruct-q8".into()],
+                cases,
+            },
+            OwnSubject {
+                name: "triage · large",
+                alias: "large",
+                verdict: Verdict::Pass,
+                served: Vec::new(),
+                cases: unchanged,
+            },
+        ],
+    }
+}
+
+fn extract() -> OwnSuite {
+    let mut tool = case("order/tool-01", CaseVerdict::New)
+        .asked("Cancel order A-11", "{\"order\": \"A-11\"}")
+        .now([("", true), ("", true), ("", true)]);
+    for trial in &mut tool.now {
+        trial.tool_calls.push(ToolCall {
+            id: "call_1".into(),
+            name: "cancel_order".into(),
+            arguments: "{\"order\":\"A-11\",\"note\":\"</script>\"}".into(),
+        });
+    }
+    let mut data = case("order/data-01", CaseVerdict::New)
+        .asked("Order A-12 of two chairs", "")
+        .now([
+            ("{\"order\":\"A-12\",\"items\":2}", true),
+            ("{\"items\":2,\"order\":\"A-12\"}", true),
+        ]);
+    data.expected = Some(json!({"order": "A-12", "items": 2}));
+    OwnSuite {
+        name: "order-extract",
+        has_baseline: false,
+        verdict: Verdict::NoBaseline,
+        headline: "No baseline: 2 cases recorded, 0 with a failed check",
+        subjects: vec![OwnSubject {
+            name: "extract · small",
+            alias: "small",
+            verdict: Verdict::NoBaseline,
+            served: Vec::new(),
+            cases: vec![tool, data],
+        }],
+    }
+}
+
+fn changes() -> Vec<Change> {
+    let change = |what: &str, from: &str, to: &str| Change {
+        what: what.into(),
+        from: from.into(),
+        to: to.into(),
+    };
+    vec![
+        change("prompt triage", "v1 (0f3c2ab59d1e)", "v2 (77ab01c2d3e4)"),
+        change("dataset", "1a2b3c4d5e6f", "a1b2c3d4e5f6"),
+        change("commit", "9f3c2ab5d0e1", "77ab01c2d3e4 with changes"),
+    ]
+}
+
+fn estimate(value: f64, low: f64, high: f64) -> Estimate {
+    Estimate { value, low, high }
+}
+
+fn metric(name: &'static str, unit: Unit) -> MetricSummary<'static> {
+    MetricSummary {
+        name,
+        unit,
+        lower_is_better: matches!(unit, Unit::Milliseconds | Unit::Usd),
+        now: None,
+        before: None,
+        difference: None,
+        relative: matches!(unit, Unit::Milliseconds | Unit::Usd),
+        p_drop: None,
+        pairs: 199,
+        missing: 5,
+        bounds: None,
+        visible_drop: None,
+        gate: None,
+        verdict: None,
+        sentence: String::new(),
+    }
+}
+
+fn gate(tolerance: f64) -> GateSummary {
+    GateSummary {
+        tolerance,
+        at_least: None,
+        at_most: None,
+        limit: None,
+    }
+}
+
+fn regressed_metrics() -> Vec<MetricSummary<'static>> {
+    vec![
+        MetricSummary {
+            now: Some(estimate(0.927, 0.90, 0.95)),
+            before: Some(estimate(0.974, 0.955, 0.99)),
+            difference: Some(estimate(-0.047, -0.078, -0.018)),
+            p_drop: Some(0.0001),
+            bounds: Some((0.91, 0.935)),
+            visible_drop: Some(0.03),
+            gate: Some(GateSummary {
+                at_least: Some(0.8),
+                limit: Some(LimitVerdict::Holds),
+                ..gate(0.02)
+            }),
+            verdict: Some(Verdict::Regressed),
+            sentence: "exact fell 4.7 points, 97.4 % to 92.7 %, more than the 2 allowed; noise alone does this \
+                       0.01 % of the time (adjusted for 6 comparisons)"
+                .into(),
+            ..metric("exact", Unit::Share)
+        },
+        MetricSummary {
+            now: Some(estimate(0.938, 0.88, 0.98)),
+            before: Some(estimate(0.95, 0.9, 0.985)),
+            difference: Some(estimate(-0.012, -0.092, 0.063)),
+            p_drop: Some(0.41),
+            visible_drop: Some(0.12),
+            gate: Some(gate(0.02)),
+            verdict: Some(Verdict::Inconclusive),
+            sentence: "polite measured −1.2, 90 % interval −9.2 to +6.3; this run can see drops of 12 points or more"
+                .into(),
+            ..metric("polite", Unit::Share)
+        },
+        MetricSummary {
+            now: Some(estimate(1594.0, 1550.0, 1640.0)),
+            before: Some(estimate(1576.0, 1540.0, 1610.0)),
+            difference: Some(estimate(-0.011, -0.036, 0.01)),
+            gate: Some(gate(0.10)),
+            verdict: Some(Verdict::Pass),
+            sentence: "a drop larger than 3.6 % is ruled out (allowed: 10 %)".into(),
+            ..metric("latency", Unit::Milliseconds)
+        },
+        MetricSummary {
+            now: Some(estimate(0.0038, 0.0037, 0.0039)),
+            before: Some(estimate(0.0035, 0.0034, 0.0036)),
+            difference: Some(estimate(-0.079, f64::MIN, f64::MAX)),
+            sentence: "cost rose 7.9 %, $0.003500 to $0.003800".into(),
+            ..metric("cost", Unit::Usd)
+        },
+    ]
+}
+
+fn passing_metrics() -> Vec<MetricSummary<'static>> {
+    vec![MetricSummary {
+        now: Some(estimate(1.0, 0.97, 1.0)),
+        before: Some(estimate(1.0, 0.97, 1.0)),
+        difference: Some(estimate(0.0, -0.007, 0.007)),
+        gate: Some(gate(0.02)),
+        verdict: Some(Verdict::Pass),
+        sentence: "a drop larger than 0.7 points is ruled out (allowed: 2)".into(),
+        ..metric("exact", Unit::Share)
+    }]
+}
+
+fn first_metrics() -> Vec<MetricSummary<'static>> {
+    vec![
+        MetricSummary {
+            now: Some(estimate(0.864, 0.801, 0.912)),
+            gate: Some(GateSummary {
+                at_least: Some(0.85),
+                limit: Some(LimitVerdict::Open),
+                ..gate(0.02)
+            }),
+            verdict: Some(Verdict::NoBaseline),
+            sentence:
+                "exact is 86.4 % (90 % interval 80.1 % to 91.2 %); whether its limit holds is open"
+                    .into(),
+            ..metric("exact", Unit::Share)
+        },
+        metric("polite", Unit::Share),
+    ]
+}
