@@ -400,11 +400,11 @@ async fn attempt_until_answered(
         correct_limit(lane, passage, &attempt);
         let wait = attempt.wait;
         match &attempt.reply {
-            Reply::Failure(failure)
-                if failure.retryable
-                    && attempts <= lane.endpoint.retries
-                    && !shared.stop.is_cancelled() =>
-            {
+            Reply::Failure(failure) if failure.retryable && attempts <= lane.endpoint.retries => {
+                // A call that another attempt might have saved is not failed, it is not done.
+                if shared.stop.is_cancelled() {
+                    return Err(End::interrupted());
+                }
                 let failure = failure.clone();
                 drop(slot);
                 shared

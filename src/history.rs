@@ -1,6 +1,7 @@
 //! What happened: runs, the exchanges that were paid for, and which run is the baseline of a suite.
 
 pub mod baseline;
+pub mod ownership;
 pub mod recording;
 pub mod run;
 pub mod run_file;

@@ -21,7 +21,9 @@ use setting::Setting;
 /// The file that makes a folder a workspace.
 pub const FILE: &str = "regauge.yaml";
 
-const DEFAULT_HISTORY: &str = "sqlite:.regauge/history.db";
+const DEFAULT_HISTORY: &str = ".regauge/history.db";
+/// What stands before the path of a history.
+const SQLITE: &str = "sqlite:";
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(2);
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_RETRIES: u32 = 5;
@@ -211,7 +213,7 @@ pub const SHAPE: Shape = Shape::Record(&[
 pub struct Workspace {
     /// The folder.
     pub root: PathBuf,
-    /// Where runs are kept, as written.
+    /// The file of the history, relative to the folder.
     pub history: String,
     /// Models by alias, in the order of the file.
     pub models: IndexMap<String, Model>,
@@ -294,6 +296,7 @@ impl Workspace {
         let mut problems = Problems::default();
         SHAPE.check(&document, &document.root, "", &mut problems);
         check_version(&document, &mut problems);
+        check_history(&document, &mut problems);
         check_keys(&document, &mut problems);
         check_addresses(&document, &mut problems);
         problems.finish()?;
@@ -313,7 +316,10 @@ impl Workspace {
             });
         Ok(Self {
             root: root.to_owned(),
-            history: text_of("history").unwrap_or_else(|| DEFAULT_HISTORY.to_owned()),
+            history: text_of("history").map_or_else(
+                || DEFAULT_HISTORY.to_owned(),
+                |history| history.trim_start_matches(SQLITE).to_owned(),
+            ),
             models: models.collect(),
             budget: top("budget")
                 .and_then(Node::number)
@@ -486,6 +492,23 @@ fn check_version(document: &Document, problems: &mut Problems) {
             Diagnostic::new("this version of the format is newer than this program")
                 .at(document.place(node))
                 .help("this regauge reads version 1; get a newer one"),
+        );
+    }
+}
+
+fn check_history(document: &Document, problems: &mut Problems) {
+    let Some((node, text)) = document
+        .root
+        .get("history")
+        .and_then(|node| Some((node, node.text()?)))
+    else {
+        return;
+    };
+    if text.strip_prefix(SQLITE).is_none_or(str::is_empty) {
+        problems.push(
+            Diagnostic::new(format!("cannot keep history in `{text}`"))
+                .at(document.place(node))
+                .help("write `sqlite:PATH`, as in sqlite:.regauge/history.db"),
         );
     }
 }

@@ -1,6 +1,6 @@
 //! Everything that a report may show, computed once. Reports write it and compute nothing.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::digest::Digest;
@@ -27,6 +27,11 @@ pub struct Summary<'a> {
     pub headline: String,
     /// The suites, worst first.
     pub suites: Vec<SuiteSummary<'a>>,
+}
+
+#[expect(clippy::ref_option, reason = "serde hands a reference to the field")]
+fn as_usd<S: Serializer>(cost: &Option<Cost>, serializer: S) -> Result<S::Ok, S::Error> {
+    cost.map(Cost::usd).serialize(serializer)
 }
 
 /// The exit code with its cause.
@@ -118,7 +123,8 @@ pub struct RunFacts<'a> {
     pub outcomes: Vec<(Outcome, usize)>,
     /// Calls that this run made.
     pub live: usize,
-    /// What its calls cost; `None` where the price of one is not known.
+    /// What its calls cost; `None` where the price of one is not known. USD in JSON.
+    #[serde(rename = "cost_usd", serialize_with = "as_usd")]
     pub cost: Option<Cost>,
 }
 
@@ -338,7 +344,8 @@ pub struct TrialSummary<'a> {
     pub scores: Vec<Option<ScoreSummary<'a>>>,
     /// Milliseconds.
     pub latency_ms: Option<f64>,
-    /// What it cost.
+    /// What it cost. USD in JSON.
+    #[serde(rename = "cost_usd", serialize_with = "as_usd")]
     pub cost: Option<Cost>,
     /// Tokens of prompt and answer.
     pub tokens: (Option<u64>, Option<u64>),

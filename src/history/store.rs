@@ -12,6 +12,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{QueryBuilder, Row as _, Sqlite, Transaction};
 
+use super::ownership::Ownership;
 use super::run::{Header, Run, Status, TrialRecord};
 use crate::digest::Digest;
 use crate::error::{Diagnostic, Error, Place, Result};
@@ -33,6 +34,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "first", include_str!("migrations
 #[derive(Debug, Clone)]
 pub struct History {
     pool: SqlitePool,
+    file: PathBuf,
 }
 
 /// Which run a suite is compared with unless another is named, and who said so.
@@ -51,15 +53,7 @@ pub struct Baseline {
 impl History {
     /// Opens the history that a workspace names, and makes or migrates it first where that is needed.
     pub async fn open(workspace: &Workspace) -> Result<Self> {
-        let Some(path) = workspace.history.strip_prefix("sqlite:") else {
-            return Err(
-                Diagnostic::new(format!("cannot keep history in `{}`", workspace.history))
-                    .at(workspace.place_of("history"))
-                    .help("write `sqlite:PATH`, as in sqlite:.regauge/history.db")
-                    .into(),
-            );
-        };
-        Self::open_file(&workspace.path(path)).await
+        Self::open_file(&workspace.path(&workspace.history)).await
     }
 
     /// Opens the history in a file.
@@ -84,7 +78,7 @@ impl History {
             // A checkpoint waits for the disk, and calls wait for it: rather fewer and longer ones.
             .pragma("wal_autocheckpoint", "10000");
         // SQLite knows no locks for migrations; two processes that start at once would both make the tables.
-        let lock = File::create(lock_path(path)).map_err(|error| cannot(&error))?;
+        let lock = File::create(beside(path, ".lock")).map_err(|error| cannot(&error))?;
         lock.lock().map_err(|error| cannot(&error))?;
         let pool = SqlitePoolOptions::new()
             .max_connections(4)
@@ -97,7 +91,16 @@ impl History {
             .await
             .map_err(|error| cannot(&error))?;
         drop(lock);
-        Ok(Self { pool })
+        Ok(Self {
+            pool,
+            file: path.to_owned(),
+        })
+    }
+
+    /// Takes the runs of an invocation for this process; two processes that make the same run would pay twice. The
+    /// right ends with what is returned, or with the process.
+    pub fn own(&self, invocation: &str) -> Result<Ownership> {
+        Ownership::take(beside(&self.file, &format!(".{invocation}.lock")))
     }
 
     /// Notes runs that are about to begin, or how far runs came.
@@ -371,9 +374,10 @@ impl History {
     }
 }
 
-fn lock_path(path: &Path) -> PathBuf {
+/// The path with something added to its last part.
+fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
+    name.push(ending);
     name.into()
 }
 

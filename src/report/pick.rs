@@ -130,7 +130,7 @@ pub(super) fn next_steps(suite: &SuiteSummary<'_>) -> Vec<Step> {
     if suite.run.status != Status::Complete {
         steps.push(Step {
             what: format!("Finish the run, which is {}.", suite.run.status.name()),
-            command: Some(format!("regauge run --resume {run}")),
+            command: Some(format!("regauge run --resume={run}")),
         });
     }
     if suite.verdict == Verdict::Regressed {
@@ -141,10 +141,12 @@ pub(super) fn next_steps(suite: &SuiteSummary<'_>) -> Vec<Step> {
         CaseVerdict::Changed,
         CaseVerdict::New,
     ];
-    if let Some(cases) = listed(&counts, &decide) {
+    if let Some(cases) = listed(&counts, &decide).filter(|_| suite.run.status == Status::Complete) {
         steps.push(Step {
-            what: format!("Accept or reject answers: {cases}."),
-            command: Some(format!("regauge review {run}")),
+            what: format!(
+                "Look at {cases}; where these answers are right, compare with this run from now on."
+            ),
+            command: Some(format!("regauge baseline set {run}")),
         });
     }
     let open = listed(&counts, &[CaseVerdict::Suspect, CaseVerdict::Flaky]);

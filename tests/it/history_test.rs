@@ -19,7 +19,7 @@ fn reuse_makes_no_call_for_an_answer_that_is_there() {
         .json();
     assert_eq!(endpoint.calls(), 20);
     let run = &summary["suites"][0]["run"];
-    assert_eq!((&run["live"], &run["cost"]), (&json!(0), &json!(0)));
+    assert_eq!((&run["live"], &run["cost_usd"]), (&json!(0), &json!(0.0)));
     assert_eq!(outcomes(&summary)["ok"], 20);
 
     // One more case and one more trial of each: only those are called.
@@ -49,7 +49,7 @@ fn what_was_recorded_is_replayed_elsewhere_without_history_and_endpoint() {
     // What the calls cost is a fact of the run that made them.
     let free = |summary| {
         let mut summary = masked(summary);
-        summary["suites"][0]["run"]["cost"] = Value::Null;
+        summary["suites"][0]["run"]["cost_usd"] = Value::Null;
         summary
     };
     assert_same(&free(recorded), &free(replayed));

@@ -75,6 +75,25 @@ fn a_run_that_is_killed_again_and_again_comes_to_its_end() {
 }
 
 #[test]
+fn a_run_that_another_process_is_making_is_not_made_twice() {
+    let (gate, endpoint) = gated();
+    let project = Project::new().workspace(&endpoint.url()).cases(20);
+    let run = project.spawn(&["run", "--baseline", "none"]);
+    endpoint.wait_for_in_flight(1);
+    let refused = project.run(&["run", "--resume"]).expect_code(2);
+    assert!(
+        refused
+            .stderr
+            .contains("another process is making this run"),
+        "{refused}"
+    );
+    gate.open();
+    run.wait().expect_code(0);
+    assert_eq!(endpoint.calls(), 20);
+    project.run(&["run", "--resume"]).expect_code(2);
+}
+
+#[test]
 fn an_interrupted_run_waits_for_its_calls_and_says_how_to_go_on() {
     let (gate, endpoint) = gated();
     let project = Project::new().workspace(&endpoint.url()).cases(50);

@@ -258,10 +258,10 @@ fn equal_requests_of_a_run_are_called_and_paid_once() {
     assert_eq!(endpoint.calls(), 2);
     assert_eq!(outcomes(&summary)["ok"], 6);
     let run = &summary["suites"][0]["run"];
-    // 40 tokens at 0.15 and 10 at 0.60 USD a million are 12 millionths, in the unit of costs, and that twice.
+    // 40 tokens at 0.15 and 10 at 0.60 USD a million are 12 millionths of a dollar, and that twice.
     assert_eq!(
-        (&run["cost"], &run["live"]),
-        (&json!(24_000_000), &json!(2))
+        (&run["cost_usd"], &run["live"]),
+        (&json!(0.000_024), &json!(2))
     );
 }
 
