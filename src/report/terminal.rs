@@ -102,10 +102,10 @@ impl Screen {
     fn header(&mut self, suite: &SuiteSummary<'_>) {
         let mut line = Line::new();
         line.add(suite.suite, Look::Bold);
-        line.add(&format!("  run {}", suite.run.id), Look::Plain);
         for fact in run_size(&suite.run) {
-            line.add(&format!("  {fact}"), Look::Plain);
+            line.add(&format!("  {}", fact.replace(' ', "\u{a0}")), Look::Plain);
         }
+        line.add(&format!("  run\u{a0}{}", suite.run.id), Look::Plain);
         self.wrapped(&line, 0, 2);
         if let Some(reason) = suite.run.reason {
             let mut line = Line::new();

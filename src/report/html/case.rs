@@ -12,6 +12,7 @@ use super::page::shown_line;
 use super::text::{DiffView, Diffs, Names, Text};
 use crate::compare::summary::{CaseSummary, SubjectSummary, SuiteSummary, TrialSummary};
 use crate::history::run::Origin;
+use crate::scorer::Unit;
 use crate::text::excerpt;
 
 /// Characters of the input and of the reason in a row.
@@ -319,7 +320,9 @@ impl Trial {
             latency: trial
                 .latency_ms
                 .map_or_else(String::new, |latency| format!("{latency:.0} ms")),
-            cost: trial.cost.map_or_else(String::new, |cost| cost.to_string()),
+            cost: trial
+                .cost
+                .map_or_else(String::new, |cost| value(Unit::Usd, cost.usd())),
             tokens,
             attempts: trial.attempts,
             origin: match trial.origin {

@@ -13,6 +13,8 @@ const WIDTH: f64 = 300.0;
 const HEIGHT: f64 = 38.0;
 /// Tolerances that fit on either side of no change.
 const REACH: f64 = 4.0;
+/// Room for an arrow beside the middle of an interval that does not fit at all.
+const ARROW: f64 = 16.0;
 /// The scale of metrics that have no tolerance: relative ones, and shares.
 const RELATIVE_SCALE: f64 = 0.10;
 const SHARE_SCALE: f64 = 0.02;
@@ -107,15 +109,20 @@ fn mark(
     y: i32,
     along: impl Fn(f64) -> f64,
 ) -> String {
-    let (one, other) = (along(low), along(high));
-    let (left, right) = (one.min(other), one.max(other));
-    let mut line = format!("M{left:.1} {y}H{right:.1}");
+    let (one, other, mut x) = (along(low), along(high), along(middle));
+    let (mut left, mut right) = (one.min(other), one.max(other));
+    let mut arrows = String::new();
     if low.min(high) < -REACH {
-        let _ = write!(line, "M{:.1} {}l-6 6l6 6", left + 6.0, y - 6);
+        let _ = write!(arrows, "M{:.1} {}l-6 6l6 6", left + 6.0, y - 6);
+        x = x.max(left + ARROW);
+        right = right.max(x);
     }
     if low.max(high) > REACH {
-        let _ = write!(line, "M{:.1} {}l6 6l-6 6", right - 6.0, y - 6);
+        let _ = write!(arrows, "M{:.1} {}l6 6l-6 6", right - 6.0, y - 6);
+        x = x.min(right - ARROW);
+        left = left.min(x);
     }
+    let line = format!("M{left:.1} {y}H{right:.1}{arrows}");
     let open = if matches!(verdict, Some(Verdict::Inconclusive) | None) {
         " open"
     } else {
@@ -124,7 +131,7 @@ fn mark(
     format!(
         r#"<g class="{}"><path class="cil" d="{line}"/><circle class="dot{open}" cx="{:.1}" cy="{y}" r="5"/></g>"#,
         super::page::class_of(verdict),
-        along(middle)
+        x
     )
 }
 
@@ -210,4 +217,36 @@ pub(super) fn tally(counts: &[(CaseVerdict, usize)]) -> String {
     format!(
         r#"<svg class="tally-bar" viewBox="0 0 1000 10" preserveAspectRatio="none" width="100%" height="10" aria-hidden="true">{parts}</svg>"#
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_that_does_not_fit_ends_in_an_arrow_beside_its_middle() {
+        let drawn = mark(Some(Verdict::Regressed), [-10.0, -9.0, -6.0], 19, at);
+        assert_eq!(
+            drawn,
+            r#"<g class="regressed"><path class="cil" d="M8.0 19H24.0M14.0 13l-6 6l6 6"/><circle class="dot" cx="24.0" cy="19" r="5"/></g>"#
+        );
+    }
+
+    #[test]
+    fn left_is_worse_and_the_tolerance_is_drawn_to_one_width() {
+        assert!(at(-1.0) < at(0.0) && at(0.0) < at(1.0));
+        assert!((at(1.0) - at(-1.0) - 71.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_parts_of_a_bar_fill_it() {
+        let bar = tally(&[
+            (CaseVerdict::Regressed, 1),
+            (CaseVerdict::Unchanged, 100_000),
+        ]);
+        assert!(
+            bar.contains(r#"<rect class="regressed" x="1.0" width="5.9""#),
+            "{bar}"
+        );
+    }
 }
