@@ -258,11 +258,12 @@ pub(super) fn metric_sentence(
             "all outputs are the same as before".to_owned()
         }
         Some(Verdict::Pass) => format!(
-            "a drop larger than {} is ruled out (allowed: {})",
+            "a {} larger than {} is ruled out (allowed: {})",
+            worsening(summary),
             drop_of(summary, -difference.low),
             allowed(summary)
         ),
-        Some(Verdict::Improved) => format!("{fell}; a drop is ruled out"),
+        Some(Verdict::Improved) => format!("{fell}; a {} is ruled out", worsening(summary)),
         Some(Verdict::Inconclusive) => {
             format!("{}{}", measured(summary, difference), open(summary, reason))
         }
@@ -359,25 +360,41 @@ fn noise(summary: &MetricSummary<'_>, measurement: &Measurement<'_>) -> String {
 }
 
 fn measured(summary: &MetricSummary<'_>, difference: Estimate) -> String {
+    // As it reads beside the values: a rise is positive, be it better or worse.
+    let (value, low, high) = if summary.lower_is_better {
+        (-difference.value, -difference.high, -difference.low)
+    } else {
+        (difference.value, difference.low, difference.high)
+    };
     format!(
         "{} measured {}, 90 % interval {} to {}",
         summary.name,
-        signed(summary, difference.value),
-        signed(summary, difference.low),
-        signed(summary, difference.high)
+        signed(summary, value),
+        signed(summary, low),
+        signed(summary, high)
     )
+}
+
+/// What a change for the worse is called.
+fn worsening(summary: &MetricSummary<'_>) -> &'static str {
+    if summary.lower_is_better {
+        "rise"
+    } else {
+        "drop"
+    }
 }
 
 fn open(summary: &MetricSummary<'_>, reason: Option<Reason>) -> String {
     let seen = summary.visible_drop.map_or_else(String::new, |drop| {
         format!(
-            "; this run can see drops of {} or more",
+            "; this run can see {}s of {} or more",
+            worsening(summary),
             drop_of(summary, drop)
         )
     });
     let why = match reason {
         Some(Reason::DropRealSizeUnclear) => {
-            "; the drop is real, whether it is larger than allowed is not clear"
+            "; it is real, whether it is larger than allowed is not clear"
         }
         Some(Reason::RareFailureGuard) => "; too few trials to rule out a rare failure",
         _ => "",
