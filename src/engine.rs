@@ -354,8 +354,9 @@ async fn make(shared: &Shared, lane: &Lane, job: &Job) -> Result<()> {
         Ok(answered) => {
             let cost = lane.cost(&answered.0.answer);
             shared.budget.settle(reserved, cost.unwrap_or_default());
-            let (exchange, _slot) = answered;
+            let (exchange, slot) = answered;
             let exchange = shared.keeper.keep(job.run.clone(), exchange).await?;
+            drop(slot);
             shared
                 .tell(Event::Done {
                     key: job.key,

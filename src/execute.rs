@@ -203,11 +203,13 @@ impl Execution<'_> {
     /// Finds the answers that are known before anything is called.
     async fn look_up(&self, plan: &Plan, header: Header) -> Result<Progressing> {
         let addresses = addresses(plan)?;
-        let own = self.history.answers_of(&header.id).await?;
-        let mut known: Known = own
-            .into_iter()
-            .map(|(address, answer)| (address, (Origin::Live, answer)))
-            .collect();
+        let mut known = Known::new();
+        if self.history.knows(&header.id).await? {
+            for (address, (_, answer)) in self.history.answers(&addresses, Some(&header.id)).await?
+            {
+                known.insert(address, (Origin::Live, answer));
+            }
+        }
         if self.options.source == Source::Recordings {
             self.look_up_recordings(plan, &addresses, &mut known)?;
         }
@@ -216,7 +218,7 @@ impl Execution<'_> {
                 .iter()
                 .filter(|address| !known.contains_key(*address));
             let missing: Vec<Digest> = missing.copied().collect();
-            for (address, (run, answer)) in self.history.newest(&missing).await? {
+            for (address, (run, answer)) in self.history.answers(&missing, None).await? {
                 known.insert(address, (Origin::Reused(run), answer));
             }
         }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::compare::summary::Summary;
-use crate::error::{Diagnostic, Result};
+use crate::error::{Diagnostic, Error, Result};
 use crate::files::replace_file_with;
 
 pub mod csv;
@@ -85,22 +85,36 @@ impl Format {
 
 /// Writes the files of `formats` to `out_dir`, each as a whole or not at all, and says which.
 pub fn write(summary: &Summary<'_>, formats: &[Format], out_dir: &Path) -> Result<Vec<PathBuf>> {
-    let mut written = Vec::new();
-    for format in Format::ALL.iter().filter(|format| formats.contains(format)) {
-        for name in format.files() {
-            let path = out_dir.join(name);
-            replace_file_with(&path, |file| match (format, *name) {
-                (Format::Html, _) => html::write(summary, file),
-                (Format::Csv, "trials.csv") => csv::write_trials(summary, file),
-                (Format::Csv, _) => csv::write_cases(summary, file),
-                (Format::Json, _) => json::write(summary, file),
-                (Format::Junit, _) => junit::write(summary, file),
-                (Format::Markdown, _) => markdown::write(summary, file),
-            })?;
-            written.push(path);
-        }
-    }
-    Ok(written)
+    let wanted = Format::ALL.iter().filter(|format| formats.contains(format));
+    let files: Vec<(Format, &str)> = wanted
+        .flat_map(|format| format.files().iter().map(|name| (*format, *name)))
+        .collect();
+    // No file needs another, so all of them are written at once.
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = files
+            .iter()
+            .map(|(format, name)| {
+                scope.spawn(move || write_file(summary, *format, out_dir.join(name)))
+            })
+            .collect();
+        let panicked = || Err(Error::new("a report could not be written"));
+        writers
+            .into_iter()
+            .map(|writer| writer.join().unwrap_or_else(|_| panicked()))
+            .collect()
+    })
+}
+
+fn write_file(summary: &Summary<'_>, format: Format, path: PathBuf) -> Result<PathBuf> {
+    replace_file_with(&path, |file| match format {
+        Format::Html => html::write(summary, file),
+        Format::Csv if path.ends_with("trials.csv") => csv::write_trials(summary, file),
+        Format::Csv => csv::write_cases(summary, file),
+        Format::Json => json::write(summary, file),
+        Format::Junit => junit::write(summary, file),
+        Format::Markdown => markdown::write(summary, file),
+    })?;
+    Ok(path)
 }
 
 /// A moment, given in milliseconds since 1970, to the minute in UTC.

@@ -22,7 +22,7 @@ use crate::workspace::Workspace;
 
 /// Rows that one statement writes; `SQLite` allows 32,766 values.
 const BATCH: usize = 500;
-/// Trials that are read together.
+/// Cases or trials that are read together.
 const READ_TOGETHER: usize = 5_000;
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_mins(1);
@@ -76,12 +76,14 @@ impl History {
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(BUSY)
             // A checkpoint waits for the disk, and calls wait for it: rather fewer and longer ones.
-            .pragma("wal_autocheckpoint", "10000");
+            .pragma("wal_autocheckpoint", "10000")
+            // Addresses are random, so every insert may touch any page: 16 MB of them stay in memory.
+            .pragma("cache_size", "-16000");
         // SQLite knows no locks for migrations; two processes that start at once would both make the tables.
         let lock = File::create(beside(path, ".lock")).map_err(|error| cannot(&error))?;
         lock.lock().map_err(|error| cannot(&error))?;
         let pool = SqlitePoolOptions::new()
-            .max_connections(4)
+            .max_connections(1)
             .test_before_acquire(false)
             .connect_with(options)
             .await
@@ -156,27 +158,21 @@ impl History {
         transaction.commit().await.map_err(|error| failed(&error))
     }
 
-    /// The answers that a run has so far, by address; failures are left out, since they are worth another call.
-    pub async fn answers_of(&self, run: &str) -> Result<HashMap<Digest, Answered>> {
-        let rows = sqlx::query("SELECT address, answer FROM exchanges WHERE run = $1 AND ok = 1")
+    /// Whether a run was noted before.
+    pub async fn knows(&self, run: &str) -> Result<bool> {
+        let row = sqlx::query("SELECT 1 FROM runs WHERE id = $1")
             .bind(run)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| failed(&error))?;
-        rows.iter()
-            .map(|row| {
-                Ok((
-                    digest_of(row.get("address"))?,
-                    from_json(row.get("answer"))?,
-                ))
-            })
-            .collect()
+            .fetch_optional(&self.pool)
+            .await;
+        row.map(|row| row.is_some()).map_err(|error| failed(&error))
     }
 
-    /// The newest answers of any run at these addresses, each with its run.
-    pub async fn newest(
+    /// The newest answers at these addresses, of one run or of any, each with its run; failures are left out, since
+    /// they are worth another call.
+    pub async fn answers(
         &self,
         addresses: &[Digest],
+        run: Option<&str>,
     ) -> Result<HashMap<Digest, (String, Answered)>> {
         let mut found = HashMap::new();
         for batch in addresses.chunks(BATCH) {
@@ -187,7 +183,11 @@ impl History {
             for address in batch {
                 list.push_bind(address.to_string());
             }
-            query.push(") ORDER BY sent_at, run");
+            query.push(")");
+            if let Some(run) = run {
+                query.push(" AND run = ").push_bind(run.to_owned());
+            }
+            query.push(" ORDER BY sent_at, run");
             let rows = query
                 .build()
                 .fetch_all(&self.pool)
@@ -290,14 +290,25 @@ impl History {
     }
 
     async fn cases_of(&self, id: &str) -> Result<Vec<Case>> {
-        let rows = sqlx::query(
-            "SELECT c.body AS body FROM run_cases r JOIN cases c ON c.digest = r.digest WHERE r.run = $1 ORDER BY r.position",
-        )
-        .bind(id)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|error| failed(&error))?;
-        rows.iter().map(|row| from_json(row.get("body"))).collect()
+        let mut cases = Vec::new();
+        loop {
+            let rows = sqlx::query(
+                "SELECT c.body AS body FROM run_cases r JOIN cases c ON c.digest = r.digest \
+                 WHERE r.run = $1 AND r.position >= $2 AND r.position < $3 ORDER BY r.position",
+            )
+            .bind(id)
+            .bind(position(cases.len()))
+            .bind(position(cases.len() + READ_TOGETHER))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| failed(&error))?;
+            for row in &rows {
+                cases.push(from_json(row.get("body"))?);
+            }
+            if rows.len() < READ_TOGETHER {
+                return Ok(cases);
+            }
+        }
     }
 
     /// The trials of a run, read in parts so that rows and trials do not fill the memory together.
@@ -435,7 +446,7 @@ fn push_exchanges(query: &mut QueryBuilder<Sqlite>, run: &str, batch: &[Exchange
             .push_bind(to_json(&exchange.answer));
     });
     query.push(
-        " ON CONFLICT (run, address) DO UPDATE SET ok = excluded.ok, sent_at = excluded.sent_at, answer = excluded.answer",
+        " ON CONFLICT (address, run) DO UPDATE SET ok = excluded.ok, sent_at = excluded.sent_at, answer = excluded.answer",
     );
 }
 

@@ -25,9 +25,8 @@ CREATE TABLE exchanges (
     ok      BIGINT NOT NULL,
     sent_at BIGINT NOT NULL,
     answer  TEXT   NOT NULL,
-    PRIMARY KEY (run, address)
+    PRIMARY KEY (address, run)
 );
-CREATE INDEX exchanges_by_address ON exchanges (address, sent_at);
 
 -- The cases of runs, once for all runs that hold them unchanged.
 CREATE TABLE cases (
