@@ -141,7 +141,9 @@ pub(super) fn next_steps(suite: &SuiteSummary<'_>) -> Vec<Step> {
         CaseVerdict::Changed,
         CaseVerdict::New,
     ];
-    if let Some(cases) = listed(&counts, &decide).filter(|_| suite.run.status == Status::Complete) {
+    // What is worse is mended, not accepted.
+    let may_accept = suite.run.status == Status::Complete && suite.verdict != Verdict::Regressed;
+    if let Some(cases) = listed(&counts, &decide).filter(|_| may_accept) {
         steps.push(Step {
             what: format!(
                 "Look at {cases}; where these answers are right, compare with this run from now on."
