@@ -10,6 +10,7 @@ mod side;
 pub mod summary;
 #[cfg(test)]
 mod tests;
+mod values;
 mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};

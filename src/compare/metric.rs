@@ -2,16 +2,14 @@
 
 use super::side::{Side, identical_outputs, same_input};
 use super::summary::{Estimate, GateSummary, LimitVerdict, MetricSummary, Verdict};
+use super::values::Values;
 use super::wording;
 use crate::history::run::{Header, TrialRecord};
 use crate::plan::{ERROR_RATE, PASS};
 use crate::scorer::Unit;
 use crate::stats::compare::{self as gate, Measured, Reason, Settings};
 use crate::stats::family::Test;
-use crate::stats::floor::{
-    FloorMode, FloorVerdict, Level, Scored, floor_check, mean_level, rate_level,
-};
-use crate::stats::interval::wilson;
+use crate::stats::floor::{FloorMode, FloorVerdict, floor_check};
 use crate::stats::plan::{Errors, mde};
 use crate::stats::unit::{Kind, Scope};
 use crate::suite::{DEFAULT_TOLERANCE, GateRule, Policy};
@@ -20,8 +18,6 @@ use crate::suite::{DEFAULT_TOLERANCE, GateRule, Policy};
 const ERROR_TOLERANCE: f64 = 0.02;
 /// The relative rise of a quantity that is accepted where a gate names none.
 const QUANTITY_TOLERANCE: f64 = 0.10;
-/// The level of intervals that are shown.
-const CONFIDENCE: f64 = 0.90;
 /// The share of real drops of the printed size that the gate finds.
 const POWER: f64 = 0.80;
 
@@ -73,125 +69,6 @@ pub(super) struct Measurement<'a> {
     pub(super) family: usize,
     /// A verdict that no test can change.
     settled: Option<Verdict>,
-}
-
-/// The values of a metric by case.
-struct Values {
-    cases: Vec<(Vec<f64>, f64)>,
-    trials: usize,
-}
-
-impl Values {
-    fn of(side: &Side<'_>, measure: Measure) -> Self {
-        let cases = (0..side.case_count())
-            .map(|case| (side.values(measure, case), side.case(case).weight))
-            .collect();
-        let trials = (0..side.case_count())
-            .map(|case| side.trials(case).len())
-            .sum();
-        Self { cases, trials }
-    }
-
-    fn all(&self) -> impl Iterator<Item = f64> + '_ {
-        self.cases
-            .iter()
-            .flat_map(|(values, _)| values.iter().copied())
-    }
-
-    fn count(&self) -> usize {
-        self.cases.iter().map(|(values, _)| values.len()).sum()
-    }
-
-    /// Equal weights and equal numbers of trials: a rate of passes in trials.
-    #[expect(clippy::float_cmp, reason = "weights are compared as written")]
-    fn is_plain(&self) -> bool {
-        let first = self.cases.first();
-        first.is_some_and(|(values, weight)| {
-            self.cases
-                .iter()
-                .all(|(v, w)| v.len() == values.len() && w == weight)
-        })
-    }
-
-    fn level(&self, kind: Kind, alpha: f64, turned: Option<fn(f64) -> f64>) -> Option<Level> {
-        let turn = turned.unwrap_or(|value| value);
-        if kind == Kind::Binary && self.is_plain() {
-            let passes = self.all().filter(|value| turn(*value) > 0.5).count();
-            return rate_level(passes, self.count(), alpha);
-        }
-        let turned: Vec<(Vec<f64>, f64)> = self
-            .cases
-            .iter()
-            .map(|(values, weight)| (values.iter().map(|v| turn(*v)).collect(), *weight))
-            .collect();
-        let scored: Vec<Scored<'_>> = turned
-            .iter()
-            .map(|(scores, weight)| Scored {
-                scores,
-                weight: *weight,
-                cluster: None,
-            })
-            .collect();
-        let kind = if kind == Kind::Ratio {
-            Kind::Continuous
-        } else {
-            kind
-        };
-        mean_level(&scored, kind, Scope::Suite, alpha)
-    }
-
-    /// The mean with its interval.
-    fn estimate(&self, kind: Kind) -> Option<Estimate> {
-        if kind == Kind::Binary && self.is_plain() {
-            let passes = self.all().filter(|value| *value > 0.5).count();
-            let interval = wilson(passes, self.count(), CONFIDENCE)?;
-            let value = ratio(passes, self.count());
-            return Some(Estimate {
-                value,
-                low: interval.lower,
-                high: interval.upper,
-            });
-        }
-        match self.level(kind, (1.0 - CONFIDENCE) / 2.0, None) {
-            Some(level) => Some(Estimate {
-                value: level.value,
-                low: level.bounds.lower,
-                high: level.bounds.upper,
-            }),
-            // One case with one trial has a value and no interval.
-            None => self.mean().map(|value| Estimate {
-                value,
-                low: value,
-                high: value,
-            }),
-        }
-    }
-
-    fn mean(&self) -> Option<f64> {
-        let usable = self.cases.iter().filter(|(values, _)| !values.is_empty());
-        let (sum, weights) = usable.fold((0.0, 0.0), |(sum, weights), (values, weight)| {
-            (
-                sum + weight * values.iter().sum::<f64>() / real(values.len()),
-                weights + weight,
-            )
-        });
-        (weights > 0.0).then(|| sum / weights)
-    }
-
-    /// The mean if every missing trial scored `value`.
-    fn mean_with(&self, value: f64, trials_per_case: usize) -> Option<f64> {
-        let filled = self.cases.iter().map(|(values, weight)| {
-            let missing = trials_per_case.saturating_sub(values.len());
-            let mut values = values.clone();
-            values.resize(values.len() + missing, value);
-            (values, *weight)
-        });
-        Self {
-            cases: filled.collect(),
-            trials: self.trials,
-        }
-        .mean()
-    }
 }
 
 /// Both sides of a subject.
@@ -485,15 +362,11 @@ impl<'a> Measurement<'a> {
             .as_ref()
             .map(|rule| self.gate_summary(rule, policy.alpha));
         let (verdict, reason) = self.decide(gate.as_ref());
-        let trials_per_case = self
-            .now
-            .trials
-            .checked_div(self.now.cases.len())
-            .unwrap_or(0);
-        let is_share = self.unit == Unit::Share;
-        let bounds = (is_share && self.now.count() < self.now.trials).then(|| {
-            let bound = |value| self.now.mean_with(value, trials_per_case).unwrap_or(value);
-            (bound(0.0), bound(1.0))
+        let bounds = (self.unit == Unit::Share && self.now.is_incomplete()).then(|| {
+            (
+                self.now.mean_with(0.0).unwrap_or(0.0),
+                self.now.mean_with(1.0).unwrap_or(1.0),
+            )
         });
         let errors = Errors {
             alpha: policy.alpha,
@@ -623,20 +496,4 @@ impl<'a> Measurement<'a> {
             reason,
         )
     }
-}
-
-fn ratio(part: usize, whole: usize) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        real(part) / real(whole)
-    }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts of trials are far below 2^53"
-)]
-fn real(count: usize) -> f64 {
-    count as f64
 }
