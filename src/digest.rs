@@ -36,11 +36,6 @@ impl Digest {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
-
-    /// A digest from its 32 bytes; `None` for another length.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self)
-    }
 }
 
 impl fmt::Display for Digest {

@@ -526,14 +526,6 @@ impl Outcome {
             Self::Skipped => "skipped",
         }
     }
-
-    /// The outcome of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|outcome| outcome.name() == name)
-    }
 }
 
 impl fmt::Display for Outcome {

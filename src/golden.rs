@@ -88,13 +88,6 @@ fn is_one(weight: &f64) -> bool {
     *weight == 1.0
 }
 
-impl Case {
-    /// The digest of all that makes this the same question: variables and approved output.
-    pub fn input_digest(&self) -> Digest {
-        Digest::of(&(&self.vars, &self.expected))
-    }
-}
-
 /// The cases of a suite in the order of their file.
 #[derive(Debug, Clone)]
 pub struct Dataset {

@@ -61,23 +61,6 @@ impl std::str::FromStr for Shard {
 }
 
 impl Selection {
-    /// Whether anything was selected at all.
-    pub fn is_everything(&self) -> bool {
-        let Self {
-            prompts,
-            models,
-            filters,
-            tags,
-            shard,
-            trials: _,
-        } = self;
-        prompts.is_empty()
-            && models.is_empty()
-            && filters.is_empty()
-            && tags.is_empty()
-            && shard.is_none()
-    }
-
     /// Takes out the cases that were not selected.
     pub fn narrow(&self, cases: &mut Vec<Case>) {
         cases.retain(|case| self.takes(case));
