@@ -5,6 +5,7 @@
 
 mod case;
 mod change;
+pub mod looks;
 mod metric;
 mod side;
 pub mod summary;
@@ -16,11 +17,11 @@ mod wording;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::exchange::Outcome;
-use crate::history::run::{Header, Origin, Run, Status, SubjectRecord, TrialRecord};
-use crate::stats::family::{self, Test};
+use crate::history::run::{Header, Origin, Run, Status, TrialRecord};
 use crate::suite::OnInconclusive;
 use crate::units::Cost;
-use metric::{Measure, Measurement};
+use looks::Pairing;
+use metric::Measure;
 use side::Side;
 use summary::{
     Exit, FORMAT, MetricSummary, RunFacts, SubjectSummary, SuiteSummary, Summary, Verdict,
@@ -35,19 +36,25 @@ pub struct Compared<'a> {
     pub baseline: Option<&'a Run>,
     /// By which rule the baseline was chosen, or why there is none.
     pub rule: String,
+    /// The baseline's subjects called again, where it is old and the run looks worse than it.
+    pub canary: Option<&'a Run>,
 }
 
-/// A subject of a run with the same subject in the baseline, and what was measured of both.
-struct Pairing<'a> {
-    now: Side<'a>,
-    before: Option<Side<'a>>,
-    measurements: Vec<Measurement<'a>>,
+impl<'a> Compared<'a> {
+    /// A run with its baseline.
+    pub fn new(run: &'a Run, baseline: Option<&'a Run>, rule: String) -> Self {
+        Self {
+            run,
+            baseline,
+            rule,
+            canary: None,
+        }
+    }
 }
 
 /// Compares all runs of one invocation. `strict` makes an open verdict fail, whatever a suite says.
 pub fn summarize<'a>(compared: &'a [Compared<'a>], strict: bool) -> Summary<'a> {
-    let mut paired: Vec<Vec<Pairing<'a>>> = compared.iter().map(pair).collect();
-    decide_together(compared, &mut paired);
+    let paired = looks::decide_all(compared);
     let mut suites: Vec<SuiteSummary<'a>> = compared
         .iter()
         .zip(paired)
@@ -65,55 +72,6 @@ pub fn summarize<'a>(compared: &'a [Compared<'a>], strict: bool) -> Summary<'a> 
         headline,
         exit,
         suites,
-    }
-}
-
-fn pair<'a>(compared: &Compared<'a>) -> Vec<Pairing<'a>> {
-    let header = &compared.run.header;
-    (0..header.subjects.len())
-        .map(|index| {
-            let now = Side::new(compared.run, index);
-            let before = compared.baseline.and_then(|baseline| {
-                let twin = baseline
-                    .header
-                    .subjects
-                    .iter()
-                    .position(|other| is_twin(other, now.subject()))?;
-                Some(Side::new(baseline, twin))
-            });
-            let measurements = metric::measure_all(header, &now, before.as_ref());
-            Pairing {
-                now,
-                before,
-                measurements,
-            }
-        })
-        .collect()
-}
-
-/// The same subject over time: the name of the prompt and the alias of the model, whatever stands behind them.
-fn is_twin(one: &SubjectRecord, other: &SubjectRecord) -> bool {
-    one.prompt == other.prompt && one.alias == other.alias
-}
-
-/// Whether drops are significant is decided over all gates of the invocation at once (Tarone 1990, Holm 1979).
-fn decide_together(compared: &[Compared<'_>], paired: &mut [Vec<Pairing<'_>>]) {
-    let alpha = compared
-        .iter()
-        .map(|one| one.run.header.policy.alpha)
-        .fold(f64::INFINITY, f64::min);
-    let mut gated: Vec<&mut Measurement<'_>> = paired
-        .iter_mut()
-        .flatten()
-        .flat_map(|pairing| &mut pairing.measurements)
-        .filter(|measurement| measurement.is_tested())
-        .collect();
-    let tests: Vec<Test> = gated.iter().map(|measurement| measurement.test()).collect();
-    let result = family::tarone_holm(&tests, alpha);
-    for (index, measurement) in gated.iter_mut().enumerate() {
-        measurement.significant = result.rejected.contains(&index);
-        measurement.adjusted = result.adjusted[index];
-        measurement.family = tests.len();
     }
 }
 
@@ -163,6 +121,7 @@ fn subject_summary<'a>(header: &'a Header, pairing: Pairing<'a>) -> SubjectSumma
         now,
         before,
         measurements,
+        ..
     } = pairing;
     let subject = now.subject();
     let before_subject = before.as_ref().map(Side::subject);
@@ -241,8 +200,21 @@ fn facts(run: &Run) -> RunFacts<'_> {
         trials_per_case: header.trials,
         outcomes: outcomes.into_iter().collect(),
         live: live.len(),
+        saved: saved(run),
+        confirming: run.trials.iter().filter(|trial| trial.fresh).count(),
         cost,
     }
+}
+
+/// Calls that a run could have made and did not need, since its verdicts closed before the last look.
+fn saved(run: &Run) -> usize {
+    let header = &run.header;
+    if header.status != Status::Complete || !header.sampling().is_adaptive() {
+        return 0;
+    }
+    let made = run.trials.iter().filter(|trial| !trial.fresh).count();
+    let most = header.subjects.len() * run.cases.len() * header.sampling().most() as usize;
+    most.saturating_sub(made)
 }
 
 /// What the program exits with.

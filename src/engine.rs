@@ -53,12 +53,8 @@ pub struct Job {
 /// Makes the request of a job; called when its turn comes, so that requests do not fill the memory.
 pub type Render = Arc<dyn Fn(&Job) -> Result<Call> + Send + Sync>;
 
-/// What the engine is to do.
-pub struct Work {
-    /// The endpoints, each with the jobs for it in their order.
-    pub endpoints: Vec<(Endpoint, Vec<Job>)>,
-    /// Makes the requests.
-    pub render: Render,
+/// What ends the calls of a run before all are made.
+pub struct Ends {
     /// Most money to spend.
     pub budget: Option<Cost>,
     /// Most time to take.
@@ -67,6 +63,12 @@ pub struct Work {
     pub stop: CancellationToken,
     /// Cancelled: calls under way are dropped.
     pub abort: CancellationToken,
+}
+
+/// Makes the calls of a run, in one wave or in several that share limits, budget and deadline.
+pub struct Engine {
+    lanes: BTreeMap<String, Arc<Lane>>,
+    common: Arc<Common>,
 }
 
 /// What happens while calls are made.
@@ -103,44 +105,83 @@ pub enum Event {
     },
 }
 
-/// Makes all calls; `on_event` is told what happens, in the order in which it does.
-pub async fn run(work: Work, keeper: Keeper, mut on_event: impl FnMut(Event)) -> Result<()> {
-    let (events, mut received) = mpsc::channel(EVENTS);
-    let shared = Arc::new(Shared {
-        render: work.render,
-        budget: Budget::new(work.budget),
-        deadline: work.deadline.map(|limit| Instant::now() + limit),
-        stop: work.stop,
-        abort: work.abort,
-        keeper,
-        events,
-    });
-    let mut feeders = JoinSet::new();
-    for (endpoint, jobs) in work.endpoints {
-        feeders.spawn(feed(shared.clone(), Arc::new(Lane::new(endpoint)), jobs));
+impl Engine {
+    /// An engine without endpoints; time runs from here on.
+    pub fn new(ends: Ends, keeper: Keeper) -> Self {
+        let common = Common {
+            budget: Budget::new(ends.budget),
+            deadline: ends.deadline.map(|limit| Instant::now() + limit),
+            stop: ends.stop,
+            abort: ends.abort,
+            keeper,
+        };
+        Self {
+            lanes: BTreeMap::new(),
+            common: Arc::new(common),
+        }
     }
-    drop(shared);
-    while let Some(event) = received.recv().await {
-        on_event(event);
+
+    /// Whether the endpoint behind an alias was added.
+    pub fn has(&self, alias: &str) -> bool {
+        self.lanes.contains_key(alias)
     }
-    let mut result = Ok(());
-    while let Some(fed) = feeders.join_next().await {
-        let fed = fed.unwrap_or_else(|panic| {
-            Err(Error::new(format!("a task of the engine failed: {panic}")))
+
+    /// Adds an endpoint under its alias.
+    pub fn add(&mut self, endpoint: Endpoint) {
+        let lane = Lane::new(endpoint);
+        self.lanes.insert(lane.alias.to_string(), Arc::new(lane));
+    }
+
+    /// Makes the calls of a wave, those for each endpoint in their order; `on_event` is told what happens, in the
+    /// order in which it does. Every alias must have been added.
+    pub async fn run(
+        &self,
+        render: Render,
+        jobs: BTreeMap<String, Vec<Job>>,
+        mut on_event: impl FnMut(Event),
+    ) -> Result<()> {
+        let (events, mut received) = mpsc::channel(EVENTS);
+        let shared = Arc::new(Shared {
+            render,
+            common: self.common.clone(),
+            events,
         });
-        result = result.and(fed);
+        let mut feeders = JoinSet::new();
+        for (alias, jobs) in jobs {
+            let lane = self
+                .lanes
+                .get(&alias)
+                .ok_or_else(|| Error::new(format!("no endpoint was prepared for `{alias}`")))?;
+            feeders.spawn(feed(shared.clone(), lane.clone(), jobs));
+        }
+        drop(shared);
+        while let Some(event) = received.recv().await {
+            on_event(event);
+        }
+        let mut result = Ok(());
+        while let Some(fed) = feeders.join_next().await {
+            let fed = fed.unwrap_or_else(|panic| {
+                Err(Error::new(format!("a task of the engine failed: {panic}")))
+            });
+            result = result.and(fed);
+        }
+        result
     }
-    result
 }
 
-/// What all calls share.
-struct Shared {
-    render: Render,
+/// What all calls of a run share.
+struct Common {
     budget: Budget,
     deadline: Option<Instant>,
     stop: CancellationToken,
     abort: CancellationToken,
     keeper: Keeper,
+}
+
+/// What all calls of a wave share.
+struct Shared {
+    render: Render,
+    common: Arc<Common>,
     events: mpsc::Sender<Event>,
 }
 
@@ -245,10 +286,11 @@ impl Lane {
 impl Shared {
     /// Whether something ended the work of a lane.
     fn end(&self, lane: &Lane) -> Option<End> {
-        if self.stop.is_cancelled() {
+        if self.common.stop.is_cancelled() {
             return Some(End::interrupted());
         }
         if self
+            .common
             .deadline
             .is_some_and(|deadline| Instant::now() >= deadline)
         {
@@ -275,14 +317,14 @@ impl Shared {
     /// Waits for something, but not beyond the end of the run.
     async fn unless_over<T>(&self, wanted: impl Future<Output = T>) -> std::result::Result<T, End> {
         let deadline = async {
-            match self.deadline {
+            match self.common.deadline {
                 Some(deadline) => tokio::time::sleep_until(deadline).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             biased;
-            () = self.abort.cancelled() => Err(End::interrupted()),
+            () = self.common.abort.cancelled() => Err(End::interrupted()),
             value = wanted => Ok(value),
             () = deadline => Err(End::skipped("the time of the run was spent")),
         }
@@ -295,7 +337,7 @@ impl Shared {
     ) -> std::result::Result<T, End> {
         tokio::select! {
             biased;
-            () = self.stop.cancelled() => Err(End::interrupted()),
+            () = self.common.stop.cancelled() => Err(End::interrupted()),
             value = self.unless_over(wanted) => value,
         }
     }
@@ -344,7 +386,7 @@ fn flatten(made: std::result::Result<Result<()>, tokio::task::JoinError>) -> Res
 async fn make(shared: &Shared, lane: &Lane, job: &Job) -> Result<()> {
     let call = Arc::new((shared.render)(job)?);
     let reserved = lane.forecast(&call);
-    if !shared.budget.reserve(reserved) {
+    if !shared.common.budget.reserve(reserved) {
         shared
             .give_up(job, &End::skipped("the budget of the run was spent"))
             .await;
@@ -353,9 +395,12 @@ async fn make(shared: &Shared, lane: &Lane, job: &Job) -> Result<()> {
     match attempt_until_answered(shared, lane, job, &call).await {
         Ok(answered) => {
             let cost = lane.cost(&answered.0.answer);
-            shared.budget.settle(reserved, cost.unwrap_or_default());
+            shared
+                .common
+                .budget
+                .settle(reserved, cost.unwrap_or_default());
             let (exchange, slot) = answered;
-            let exchange = shared.keeper.keep(job.run.clone(), exchange).await?;
+            let exchange = shared.common.keeper.keep(job.run.clone(), exchange).await?;
             drop(slot);
             shared
                 .tell(Event::Done {
@@ -367,7 +412,7 @@ async fn make(shared: &Shared, lane: &Lane, job: &Job) -> Result<()> {
                 .await;
         }
         Err(end) => {
-            shared.budget.settle(reserved, Cost::ZERO);
+            shared.common.budget.settle(reserved, Cost::ZERO);
             shared.give_up(job, &end).await;
         }
     }
@@ -403,7 +448,7 @@ async fn attempt_until_answered(
         match &attempt.reply {
             Reply::Failure(failure) if failure.retryable && attempts <= lane.endpoint.retries => {
                 // A call that another attempt might have saved is not failed, it is not done.
-                if shared.stop.is_cancelled() {
+                if shared.common.stop.is_cancelled() {
                     return Err(End::interrupted());
                 }
                 let failure = failure.clone();
@@ -465,6 +510,11 @@ impl GivenUp {
     /// Counts one.
     pub fn count(&mut self, reason: Arc<str>) {
         *self.reasons.entry(reason).or_default() += 1;
+    }
+
+    /// Whether nothing was given up.
+    pub fn is_empty(&self) -> bool {
+        self.reasons.is_empty()
     }
 
     /// The reasons as one text; `None` where nothing was given up.

@@ -20,7 +20,7 @@ use crate::prompt::{self, Prompt, PromptRef};
 use crate::provider;
 use crate::provider::price::{self, Price};
 use crate::scorer::{self, Answer, Score, Scorer, Target, Unit};
-use crate::suite::Suite;
+use crate::suite::{Sampling, Suite};
 use crate::text::suggest;
 use crate::units::Cost;
 use crate::workspace::{Model, Workspace};
@@ -95,6 +95,8 @@ pub struct Trial {
     pub case: usize,
     /// Which repeat, counted from 1.
     pub repeat: u32,
+    /// Whether it is drawn to confirm or clear a suspect case; then it belongs to no mean.
+    pub fresh: bool,
 }
 
 /// A suite, ready to be run.
@@ -109,7 +111,7 @@ pub struct Plan {
     /// What is measured.
     pub metrics: Vec<Metric>,
     /// Calls for each case of each subject.
-    pub trials: u32,
+    pub sampling: Sampling,
     /// What was selected.
     pub selection: Selection,
     scorers: Vec<(usize, Scorer)>,
@@ -155,7 +157,9 @@ impl Plan {
         }
         problems.take(unscored.finish());
         let plan = Self {
-            trials: selection.trials.unwrap_or(suite.trials),
+            sampling: selection
+                .trials
+                .map_or_else(|| suite.sampling.clone(), Sampling::fixed),
             suite,
             dataset,
             subjects,
@@ -171,22 +175,9 @@ impl Plan {
         Ok(Some(plan).filter(|plan| plan.trial_count() > 0))
     }
 
-    /// All trials, by subject, then case, then repeat.
-    pub fn trials(&self) -> impl Iterator<Item = Trial> + '_ {
-        (0..self.subjects.len()).flat_map(move |subject| {
-            (0..self.dataset.cases.len()).flat_map(move |case| {
-                (1..=self.trials).map(move |repeat| Trial {
-                    subject,
-                    case,
-                    repeat,
-                })
-            })
-        })
-    }
-
-    /// How many trials there are.
+    /// How many trials there are if no verdict closes before the last look.
     pub fn trial_count(&self) -> usize {
-        self.subjects.len() * self.dataset.cases.len() * self.trials as usize
+        self.subjects.len() * self.dataset.cases.len() * self.sampling.most() as usize
     }
 
     /// The request that a subject makes of a case.
@@ -245,10 +236,10 @@ impl Plan {
         grades
     }
 
-    /// What the calls of a subject are expected to cost.
+    /// What the calls of a subject are expected to cost if no verdict closes before the last look.
     pub fn forecast(&self, subject: usize) -> Forecast {
-        let calls = self.dataset.cases.len() * self.trials as usize;
-        let repeats = u64::from(self.trials);
+        let repeats = u64::from(self.sampling.most());
+        let calls = self.dataset.cases.len() * self.sampling.most() as usize;
         let requests =
             (0..self.dataset.cases.len()).filter_map(|case| self.request(subject, case).ok());
         let input_tokens = requests
@@ -341,6 +332,10 @@ fn subjects(
     let mut subjects = Vec::new();
     for prompt in &prompts {
         for (alias, model) in &models {
+            let mut model = (*model).clone();
+            if let Some(id) = selection.model_ids.get(*alias) {
+                model.model.clone_from(id);
+            }
             let params = model
                 .params
                 .overridden_by(&prompt.params)
@@ -348,9 +343,9 @@ fn subjects(
             subjects.push(Subject {
                 prompt: prompt.clone(),
                 alias: (*alias).clone(),
-                model: (*model).clone(),
                 params,
-                price: price_of(model, now),
+                price: price_of(&model, now),
+                model,
             });
         }
     }

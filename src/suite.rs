@@ -1,6 +1,9 @@
 //! Suites: which prompts meet which cases on which models, how the answers are graded, and what is allowed.
 
+mod sampling;
+
 use std::collections::HashMap;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -12,8 +15,9 @@ use crate::golden::{self, Columns, Dataset};
 use crate::prompt::PromptRef;
 use crate::shape::{Field, Shape};
 use crate::text::suggest;
-use crate::units::parse_share;
+use crate::units::{parse_duration, parse_share};
 use crate::workspace::{PARAMS, Workspace, read_params};
+pub use sampling::Sampling;
 
 /// The name under which the schema of a scorer stands in the schema of suites.
 pub const SCORER_SCHEMA: &str = "scorer";
@@ -24,6 +28,9 @@ pub const DEFAULT_TOLERANCE: f64 = 0.03;
 pub const DEFAULT_ALPHA: f64 = 0.05;
 /// The share of cases without a usable trial above which nothing passes, unless a suite says otherwise.
 pub const DEFAULT_MAX_MISSING: f64 = 0.05;
+
+/// The age of a baseline from which it is looked at again, unless a suite says otherwise.
+const DEFAULT_MAX_AGE: Duration = Duration::from_hours(14 * 24);
 
 const DATASET: Shape = Shape::OneOf(&[
     Shape::Text,
@@ -86,6 +93,11 @@ const POLICY: Shape = Shape::Record(&[
         Shape::Choice(&["pass", "warn", "fail"]),
         "what an open verdict does to the exit code (default warn)",
     ),
+    Field::optional(
+        "baseline_max_age",
+        Shape::Duration,
+        "the age of a baseline from which a drop is blamed on the run only after a second look at the baseline (default 14d)",
+    ),
 ]);
 
 /// Keys of a suite.
@@ -110,7 +122,7 @@ pub const SHAPE: Shape = Shape::Record(&[
     ),
     Field::optional(
         "trials",
-        Shape::Count(1),
+        sampling::SHAPE,
         "calls for each case of each subject (default 1)",
     ),
     Field::optional(
@@ -144,7 +156,7 @@ pub struct Suite {
     /// Aliases of its models, with their places.
     pub models: Vec<(String, Place)>,
     /// Calls for each case of each subject.
-    pub trials: u32,
+    pub sampling: Sampling,
     /// Sampling parameters that go over those of models and prompts.
     pub params: Params,
     /// What is allowed, metric by metric, with the places of the metrics' names.
@@ -187,6 +199,13 @@ pub struct Policy {
     pub max_missing: f64,
     /// What an open verdict does to the exit code.
     pub on_inconclusive: OnInconclusive,
+    /// The age of a baseline, in seconds, from which a drop is blamed on the run only after a second look.
+    #[serde(default = "default_max_age")]
+    pub baseline_max_age: u64,
+}
+
+fn default_max_age() -> u64 {
+    DEFAULT_MAX_AGE.as_secs()
 }
 
 /// What an open verdict does to the exit code.
@@ -293,6 +312,7 @@ pub fn read(workspace: &Workspace, file: &str) -> Result<Suite> {
     let mut problems = Problems::default();
     SHAPE.check(&document, &document.root, "", &mut problems);
     check_lists(&document, &mut problems);
+    sampling::check(&document, document.root.get("trials"), &mut problems);
     problems.finish()?;
     let root = &document.root;
     let listed = |name: &str| {
@@ -315,10 +335,7 @@ pub fn read(workspace: &Workspace, file: &str) -> Result<Suite> {
             .into_iter()
             .map(|(text, place)| (text.to_owned(), place))
             .collect(),
-        trials: root
-            .get("trials")
-            .and_then(Node::count)
-            .map_or(1, |n| u32::try_from(n).unwrap_or(u32::MAX)),
+        sampling: Sampling::read(root.get("trials")),
         params: read_params(root.get("params")),
         gates: gates
             .iter()
@@ -392,6 +409,10 @@ fn read_policy(node: Option<&Node>) -> Policy {
             Some("fail") => OnInconclusive::Fail,
             _ => OnInconclusive::Warn,
         },
+        baseline_max_age: get("baseline_max_age")
+            .and_then(|node| parse_duration(node.text()?))
+            .unwrap_or(DEFAULT_MAX_AGE)
+            .as_secs(),
     }
 }
 

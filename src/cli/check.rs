@@ -23,7 +23,7 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) fn run(args: &CheckArgs, workspace: &Workspace, console: &Console) -> Result<Exit> {
-    let plans = args.select.plans(workspace)?;
+    let plans = args.select.plans(workspace, &[])?;
     let forecasts: Vec<Vec<Forecast>> = plans
         .iter()
         .map(|plan| {
@@ -84,7 +84,7 @@ fn show(plan: &Plan, forecasts: &[Forecast]) -> String {
             subject.prompt.label(),
             format!("{} ({})", subject.alias, subject.model.model),
             plan.dataset.cases.len().to_string(),
-            plan.trials.to_string(),
+            looks(plan),
             forecast.calls.to_string(),
             format!("~{}", forecast.input_tokens),
             forecast
@@ -115,6 +115,12 @@ fn show(plan: &Plan, forecasts: &[Forecast]) -> String {
     )
 }
 
+/// Calls for each case: a number, or those of the looks.
+fn looks(plan: &Plan) -> String {
+    let looks: Vec<String> = plan.sampling.looks.iter().map(u32::to_string).collect();
+    looks.join(", ")
+}
+
 fn to_json(plan: &Plan, forecasts: &[Forecast]) -> serde_json::Value {
     let subjects: Vec<serde_json::Value> = plan
         .subjects
@@ -135,7 +141,8 @@ fn to_json(plan: &Plan, forecasts: &[Forecast]) -> serde_json::Value {
         "suite": plan.suite.name,
         "file": &*plan.suite.document.source.file,
         "cases": plan.dataset.cases.len(),
-        "trials": plan.trials,
+        "trials": plan.sampling.most(),
+        "looks": plan.sampling.looks,
         "metrics": plan.metrics.iter().map(|metric| metric.name.as_str()).collect::<Vec<_>>(),
         "subjects": subjects,
     })

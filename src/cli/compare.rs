@@ -4,9 +4,8 @@ use clap::Args;
 
 use super::Exit;
 use super::console::Console;
-use super::outcome::{self, OutputArgs};
+use super::outcome::{self, Comparison, OutputArgs};
 use super::run::block_on;
-use crate::compare::Compared;
 use crate::error::Result;
 use crate::history::baseline;
 use crate::history::store::History;
@@ -23,17 +22,12 @@ pub(super) struct CompareArgs {
 }
 
 pub(super) fn run(args: &CompareArgs, workspace: &Workspace, console: &Console) -> Result<Exit> {
-    let (run, choice) = block_on(async {
+    let comparison = block_on(async {
         let history = History::open(workspace).await?;
         let run = history.load(&history.resolve(&args.now).await?).await?;
         let choice =
             baseline::choose(workspace, &history, &run.header, Some(&args.before), None).await?;
-        Ok((run, choice))
+        Comparison::load(&history, run, choice, None).await
     })?;
-    let compared = [Compared {
-        run: &run,
-        baseline: choice.run.as_ref(),
-        rule: choice.rule,
-    }];
-    outcome::publish(&compared, &args.output, workspace, console)
+    outcome::publish(&[comparison], &args.output, workspace, console)
 }

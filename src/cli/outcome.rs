@@ -8,6 +8,12 @@ use super::Exit;
 use super::console::Console;
 use crate::compare::{self, Compared};
 use crate::error::Result;
+use crate::execute::finish;
+use crate::history::baseline::Choice;
+use crate::history::parts;
+use crate::history::run::{Header, Role, Run};
+use crate::history::store::History;
+use crate::plan::Plan;
 use crate::report::{self, Format, terminal};
 use crate::workspace::Workspace;
 
@@ -51,14 +57,69 @@ impl OutputArgs {
     }
 }
 
+/// A run with all that it is compared with.
+pub(super) struct Comparison {
+    pub(super) run: Run,
+    pub(super) choice: Choice,
+    /// Runs that were made for its sake.
+    pub(super) parts: Vec<(Role, Run)>,
+}
+
+impl Comparison {
+    /// A run of the history with its baseline, and what was made for its sake. Where the suite is there, `plan` is its
+    /// plan, and grades the baseline again if the scorers of the run are newer.
+    pub(super) async fn load(
+        history: &History,
+        run: Run,
+        mut choice: Choice,
+        plan: Option<&Plan>,
+    ) -> Result<Self> {
+        let parts = parts::load(history, &run.header).await?;
+        if let Some(plan) = plan {
+            grade_alike(plan, &run.header, &mut choice);
+        }
+        Ok(Self { run, choice, parts })
+    }
+
+    fn compared(&self) -> Compared<'_> {
+        let part = |wanted| {
+            let mut parts = self.parts.iter();
+            parts.find(|(role, _)| *role == wanted).map(|(_, run)| run)
+        };
+        Compared {
+            canary: part(Role::Canary),
+            ..Compared::new(
+                &self.run,
+                self.choice.run.as_ref(),
+                self.choice.rule.clone(),
+            )
+        }
+    }
+}
+
+/// Gives a baseline the scores of the scorers that a run was graded with.
+pub(super) fn grade_alike(plan: &Plan, header: &Header, choice: &mut Choice) {
+    let again = choice
+        .run
+        .as_ref()
+        .and_then(|baseline| finish::with_scorers_of(plan, header, baseline));
+    if let Some(baseline) = again {
+        choice.run = Some(baseline);
+        choice
+            .rule
+            .push_str("; its answers were graded again, since scorers changed");
+    }
+}
+
 /// Compares, writes reports, prints, and says how to exit.
 pub(super) fn publish(
-    compared: &[Compared<'_>],
+    comparisons: &[Comparison],
     args: &OutputArgs,
     workspace: &Workspace,
     console: &Console,
 ) -> Result<Exit> {
-    let summary = compare::summarize(compared, args.strict);
+    let compared: Vec<Compared<'_>> = comparisons.iter().map(Comparison::compared).collect();
+    let summary = compare::summarize(&compared, args.strict);
     let written = report::write(&summary, &args.formats()?, &workspace.root.join(&args.out))?;
     if args.json {
         console.print(&report::json::to_string(&summary)?);

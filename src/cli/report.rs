@@ -4,12 +4,12 @@ use clap::Args;
 
 use super::Exit;
 use super::console::Console;
-use super::outcome::{self, OutputArgs};
+use super::outcome::{self, Comparison, OutputArgs};
 use super::run::block_on;
-use crate::compare::Compared;
 use crate::error::Result;
 use crate::history::baseline;
 use crate::history::store::History;
+use crate::plan::Plan;
 use crate::suite;
 use crate::workspace::Workspace;
 
@@ -26,20 +26,19 @@ pub(super) struct ReportArgs {
 }
 
 pub(super) fn run(args: &ReportArgs, workspace: &Workspace, console: &Console) -> Result<Exit> {
-    let (run, choice) = block_on(async {
+    let comparison = block_on(async {
         let history = History::open(workspace).await?;
         let run = history.load(&history.resolve(&args.run).await?).await?;
-        // The suite may be gone by now; then only its history can say what to compare with.
+        // The suite may be gone by now, or not be what it was; then only its history can say what to compare with.
         let suite = suite::read(workspace, &run.header.file).ok();
         let named = args.baseline.as_deref();
         let choice =
             baseline::choose(workspace, &history, &run.header, named, suite.as_ref()).await?;
-        Ok((run, choice))
+        let selection = &run.header.selection;
+        let plan = suite.and_then(|suite| {
+            Plan::new(workspace, suite, selection, run.header.started_at).ok()?
+        });
+        Comparison::load(&history, run, choice, plan.as_ref()).await
     })?;
-    let compared = [Compared {
-        run: &run,
-        baseline: choice.run.as_ref(),
-        rule: choice.rule,
-    }];
-    outcome::publish(&compared, &args.output, workspace, console)
+    outcome::publish(&[comparison], &args.output, workspace, console)
 }

@@ -4,14 +4,12 @@ use clap::Args;
 
 use super::Exit;
 use super::console::Console;
-use super::outcome::{self, OutputArgs};
+use super::outcome::{self, Comparison, OutputArgs};
 use super::run::block_on;
-use crate::compare::Compared;
 use crate::engine::endpoint::now_ms;
 use crate::error::{Diagnostic, Result};
 use crate::execute::{finish, record};
 use crate::history::baseline;
-use crate::history::run::Run;
 use crate::history::store::History;
 use crate::plan::Plan;
 use crate::suite;
@@ -31,7 +29,7 @@ pub(super) struct RescoreArgs {
 }
 
 pub(super) fn run(args: &RescoreArgs, workspace: &Workspace, console: &Console) -> Result<Exit> {
-    let (run, baseline, rule) = block_on(async {
+    let comparison = block_on(async {
         let history = History::open(workspace).await?;
         let old = history.load(&history.resolve(&args.run).await?).await?;
         let suite = suite::read(workspace, &old.header.file)?;
@@ -42,24 +40,11 @@ pub(super) fn run(args: &RescoreArgs, workspace: &Workspace, console: &Console) 
         let invocation = record::new_invocation();
         let run = finish::rescore(&plan, &old, &invocation, now);
         history.finish(&run).await?;
-        let choice = baseline::choose(
-            workspace,
-            &history,
-            &old.header,
-            args.baseline.as_deref(),
-            Some(&plan.suite),
-        )
-        .await?;
-        let baseline: Option<Run> = choice
-            .run
-            .map(|baseline| finish::rescore(&plan, &baseline, &invocation, now));
-        Ok((run, baseline, choice.rule))
+        let named = args.baseline.as_deref();
+        let suite = Some(&plan.suite);
+        let choice = baseline::choose(workspace, &history, &old.header, named, suite).await?;
+        Comparison::load(&history, run, choice, Some(&plan)).await
     })?;
-    console.note(&format!("graded again as run {}", run.header.id));
-    let compared = [Compared {
-        run: &run,
-        baseline: baseline.as_ref(),
-        rule,
-    }];
-    outcome::publish(&compared, &args.output, workspace, console)
+    console.note(&format!("graded again as run {}", comparison.run.header.id));
+    outcome::publish(&[comparison], &args.output, workspace, console)
 }

@@ -6,18 +6,17 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::console::Console;
-use super::outcome::{self, OutputArgs};
+use super::outcome::{self, Comparison, OutputArgs};
 use super::progress::Display;
 use super::select::SelectArgs;
 use super::{Exit, ProgressMode, signals};
-use crate::compare::Compared;
 use crate::engine::endpoint::now_ms;
 use crate::error::{Diagnostic, Error, Result};
-use crate::execute::{self, Options, Order, Source, finish, record};
+use crate::execute::{self, Against, Executed, Options, Order, Source, finish, parts, record};
 use crate::files::replace_file;
 use crate::history::baseline::{self, Choice};
 use crate::history::recording;
-use crate::history::run::{Header, Run, Status};
+use crate::history::run::{Header, Role, Run, Status};
 use crate::history::store::History;
 use crate::plan::Plan;
 use crate::prompt::Lock;
@@ -45,6 +44,14 @@ pub(super) struct RunArgs {
     /// What to compare with: a run, a run file, or `none` [default: by rule, which the report prints].
     #[arg(long, value_name = "RUN|FILE|none")]
     baseline: Option<String>,
+    /// Compare with this version of a prompt, such as triage@v1, called in the same window, both sides in random order,
+    /// so that a drift of the endpoint falls on both; may be repeated.
+    #[arg(long, value_name = "PROMPT@V", conflicts_with_all = ["baseline", "resume"])]
+    against: Vec<String>,
+    /// Where prompt and model both moved since the baseline, call the old prompt on the new model and the new prompt on
+    /// the old model too, and divide the effect.
+    #[arg(long, conflicts_with_all = ["against", "resume"])]
+    split: bool,
     /// Most USD to spend.
     #[arg(long, value_name = "USD", value_parser = parse_budget)]
     budget: Option<Cost>,
@@ -104,79 +111,148 @@ async fn run_suites(
     progress: ProgressMode,
 ) -> Result<Exit> {
     let plans = if args.resume.is_none() {
-        args.select.plans(workspace)?
+        args.select.plans(workspace, &args.against)?
     } else {
         Vec::new()
     };
     let options = args.options(workspace);
     check_budget(options.budget, &plans)?;
     let history = History::open(workspace).await?;
-    let orders = match &args.resume {
+    // What to compare with is known before anything is called: a mistake in its name would come too late afterwards,
+    // and `latest` would be the run itself.
+    let begun = match &args.resume {
         Some(name) => resumed(workspace, &history, name).await?,
         None => begun(workspace, plans, args.reuse),
     };
+    let orders = with_baselines(args, workspace, &history, begun).await?;
     let _owned = orders
         .first()
         .map(|order| history.own(&order.header.invocation))
         .transpose()?;
-    // What to compare with is known before anything is called: a mistake in its name would come too late afterwards,
-    // and `latest` would be the run itself.
-    let choices = baselines(args, workspace, &history, &orders).await?;
-    let mut display = Display::new(
-        console,
-        if args.output.is_quiet() {
-            ProgressMode::None
-        } else {
-            progress
-        },
-    );
+    let progress = if args.output.is_quiet() {
+        ProgressMode::None
+    } else {
+        progress
+    };
+    let mut display = Display::new(console, progress);
     let executed = tokio::select! {
         executed = execute::execute(workspace, &history, orders, &options, |progress| display.tell(&progress)) => executed,
         () = signals::watch(console, &options.stop, &options.abort) => unreachable!("signals are watched for ever"),
     };
     display.end();
-    let (plans, runs) = executed?;
+    let Executed { plans, runs } = executed?;
     keep_prompts(workspace, &plans, console);
     if args.record {
         record_answers(workspace, &plans, &runs, console)?;
     }
-    if runs
-        .iter()
-        .any(|run| run.header.status == Status::Interrupted)
-    {
+    let has = |status| runs.iter().any(|(run, _)| run.header.status == status);
+    if has(Status::Interrupted) {
         return Ok(interrupted(&runs, console));
     }
-    let compared: Vec<Compared<'_>> = runs
-        .iter()
-        .zip(&choices)
-        .map(|(run, choice)| Compared {
-            run,
-            baseline: choice.run.as_ref(),
-            rule: choice.rule.clone(),
-        })
-        .collect();
-    let exit = outcome::publish(&compared, &args.output, workspace, console)?;
-    if runs
-        .iter()
-        .any(|run| run.header.status == Status::Incomplete)
-    {
+    let is_incomplete = has(Status::Incomplete);
+    let exit = outcome::publish(&comparisons(runs), &args.output, workspace, console)?;
+    if is_incomplete {
         console.note("the run is incomplete; go on with `regauge run --resume`");
     }
     Ok(exit)
 }
 
-async fn baselines(
+/// The runs that are compared, each with those that were made for its sake.
+fn comparisons(runs: Vec<(Run, Against)>) -> Vec<Comparison> {
+    let (mut own, mut parts) = (Vec::new(), Vec::new());
+    for (run, against) in runs {
+        match (&run.header.part, against) {
+            (None, Against::Chosen(choice)) => own.push((run, choice)),
+            (None, _) => own.push((run, Choice::control())),
+            (Some(_), _) if run.trials.is_empty() => {}
+            (Some(part), _) => parts.push((part.clone(), run)),
+        }
+    }
+    own.into_iter()
+        .map(|(run, mut choice)| {
+            let made = parts.extract_if(.., |(part, _)| part.of == run.header.id);
+            let mut parts: Vec<(Role, Run)> = made.map(|(part, run)| (part.role, run)).collect();
+            let control = parts.iter().position(|(role, _)| *role == Role::Control);
+            if let Some(control) = control {
+                choice.run = Some(parts.remove(control).1);
+            }
+            Comparison { run, choice, parts }
+        })
+        .collect()
+}
+
+/// Finds what each run is compared with, and adds the runs that are made for the sake of it.
+async fn with_baselines(
     args: &RunArgs,
     workspace: &Workspace,
     history: &History,
-    orders: &[Order],
-) -> Result<Vec<Choice>> {
-    let mut choices = Vec::new();
-    for Order { plan, header } in orders {
-        let named = args.baseline.as_deref();
-        choices.push(baseline::choose(workspace, history, header, named, Some(&plan.suite)).await?);
+    begun: Vec<(Plan, Header)>,
+) -> Result<Vec<Order>> {
+    let mut orders = Vec::new();
+    for (plan, header) in begun {
+        let against = if header.part.is_some() {
+            Against::Part
+        } else if args.against.is_empty() {
+            let named = args.baseline.as_deref();
+            let suite = Some(&plan.suite);
+            let mut choice = baseline::choose(workspace, history, &header, named, suite).await?;
+            outcome::grade_alike(&plan, &header, &mut choice);
+            Against::Chosen(choice)
+        } else {
+            Against::Chosen(Choice::control())
+        };
+        orders.push(Order {
+            plan,
+            header,
+            against,
+        });
     }
-    Ok(choices)
+    let mut parts = Vec::new();
+    for order in orders.iter().filter(|order| order.header.part.is_none()) {
+        if !args.against.is_empty() {
+            parts.extend(parts::control(workspace, order, &args.against)?);
+        } else if let Against::Chosen(Choice {
+            run: Some(baseline),
+            ..
+        }) = &order.against
+        {
+            parts.extend(parts::canary(workspace, order, baseline));
+            if args.split {
+                parts.extend(split(workspace, order, baseline)?);
+            }
+        }
+    }
+    orders.extend(parts);
+    link_controls(&mut orders);
+    Ok(orders)
+}
+
+/// The cells that divide the effect; an error where there is nothing to divide.
+fn split(workspace: &Workspace, order: &Order, baseline: &Run) -> Result<Vec<Order>> {
+    let cells = parts::cells(workspace, order, baseline)?;
+    if cells.is_empty() {
+        return Err(Diagnostic::new(format!(
+            "there is nothing to split in suite `{}`: prompt and model did not both move since the baseline",
+            order.header.suite
+        ))
+        .help("run without --split; the report names what changed")
+        .into());
+    }
+    Ok(cells)
+}
+
+/// Tells each run where its other side stands.
+fn link_controls(orders: &mut [Order]) {
+    for index in 0..orders.len() {
+        let of = orders[index].header.part.as_ref();
+        let Some(of) = of.filter(|part| part.role == Role::Control) else {
+            continue;
+        };
+        let of = of.of.clone();
+        for order in orders.iter_mut().filter(|order| order.header.id == of) {
+            order.against = Against::Order(index);
+        }
+    }
 }
 
 impl RunArgs {
@@ -196,36 +272,40 @@ impl RunArgs {
     }
 }
 
-fn begun(workspace: &Workspace, plans: Vec<Plan>, reuse: bool) -> Vec<Order> {
+fn begun(workspace: &Workspace, plans: Vec<Plan>, reuse: bool) -> Vec<(Plan, Header)> {
     let invocation = record::new_invocation();
     let git = record::git_state(&workspace.root);
     let now = now_ms();
-    let order = |plan| Order {
-        header: Header {
+    let begin = |plan: Plan| {
+        let header = Header {
             reuse,
             ..record::new_header(&plan, &invocation, git.as_ref(), now)
-        },
-        plan,
+        };
+        (plan, header)
     };
-    plans.into_iter().map(order).collect()
+    plans.into_iter().map(begin).collect()
 }
 
-/// The orders of unfinished runs, each with the selection that it was begun with.
-async fn resumed(workspace: &Workspace, history: &History, name: &str) -> Result<Vec<Order>> {
+/// The plans and records of unfinished runs, each with the selection that it was begun with.
+async fn resumed(
+    workspace: &Workspace,
+    history: &History,
+    name: &str,
+) -> Result<Vec<(Plan, Header)>> {
     let named = (name != "latest").then_some(name);
     let headers = history.unfinished(named).await?;
     if headers.is_empty() {
         return Err(nothing_to_resume(history, named).await?.into());
     }
-    let mut orders = Vec::new();
+    let mut found = Vec::new();
     for header in headers {
         let suite = suite::read(workspace, &header.file)?;
         let plan = Plan::new(workspace, suite, &header.selection, header.started_at)?
             .ok_or_else(|| Error::new(format!("suite `{}` has no case any more", header.suite)))?;
         record::check_resumable(&plan, &header)?;
-        orders.push(Order { plan, header });
+        found.push((plan, header));
     }
-    Ok(orders)
+    Ok(found)
 }
 
 async fn nothing_to_resume(history: &History, named: Option<&str>) -> Result<Diagnostic> {
@@ -283,10 +363,10 @@ fn keep_prompts(workspace: &Workspace, plans: &[Plan], console: &Console) {
 fn record_answers(
     workspace: &Workspace,
     plans: &[Plan],
-    runs: &[Run],
+    runs: &[(Run, Against)],
     console: &Console,
 ) -> Result<()> {
-    for (plan, run) in plans.iter().zip(runs) {
+    for (plan, (run, _)) in plans.iter().zip(runs) {
         let path = recording::path_of(&plan.suite.name);
         let old = if workspace.path(&path).is_file() {
             recording::parse(&workspace.read(&path)?)?
@@ -303,11 +383,11 @@ fn record_answers(
     Ok(())
 }
 
-fn interrupted(runs: &[Run], console: &Console) -> Exit {
-    let all: usize = runs.iter().map(|run| run.trials.len()).sum();
+fn interrupted(runs: &[(Run, Against)], console: &Console) -> Exit {
+    let all: usize = runs.iter().map(|(run, _)| run.trials.len()).sum();
     let done = runs
         .iter()
-        .flat_map(|run| &run.trials)
+        .flat_map(|(run, _)| &run.trials)
         .filter(|trial| trial.answer.is_some())
         .count();
     console.note(&format!(

@@ -6,6 +6,7 @@ use crate::engine::endpoint::now_ms;
 use crate::error::{Diagnostic, Problems, Result};
 use crate::plan::Plan;
 use crate::plan::selection::{Selection, Shard};
+use crate::prompt::PromptRef;
 use crate::suite::{self, Suite};
 use crate::workspace::Workspace;
 
@@ -38,7 +39,7 @@ pub(super) struct SelectArgs {
 }
 
 impl SelectArgs {
-    pub(super) fn selection(&self) -> Selection {
+    fn selection(&self) -> Selection {
         Selection {
             prompts: self.prompt.clone(),
             models: self.model.clone(),
@@ -46,12 +47,18 @@ impl SelectArgs {
             tags: self.tag.clone(),
             shard: self.shard,
             trials: self.trials,
+            ..Selection::default()
         }
     }
 
-    /// The plans of the selected suites; suites of which the selection leaves nothing are left out.
-    pub(super) fn plans(&self, workspace: &Workspace) -> Result<Vec<Plan>> {
-        let selection = self.selection();
+    /// The plans of the selected suites; suites of which the selection leaves nothing are left out. Prompts that others
+    /// are compared `against` are selected unless a prompt is.
+    pub(super) fn plans(&self, workspace: &Workspace, against: &[String]) -> Result<Vec<Plan>> {
+        let mut selection = self.selection();
+        if self.prompt.is_empty() {
+            let names = against.iter().map(|text| PromptRef::parse(text).name);
+            selection.prompts = names.collect();
+        }
         let wanted: Vec<String> = self.suites.iter().chain(&self.suite).cloned().collect();
         let suites = suite::load_all(workspace, &wanted)?;
         selection.check_names(&suites)?;

@@ -1,5 +1,6 @@
 //! What became of each case.
 
+use super::Compared;
 use super::metric::Measure;
 use super::side::{Side, same_input};
 use super::summary::{CaseSummary, CaseVerdict, Passed, ScoreSummary, TrialSummary};
@@ -8,7 +9,11 @@ use crate::golden::Case;
 use crate::history::run::{Header, TrialRecord};
 use crate::plan::{Graded, Metric};
 use crate::scorer::Unit;
-use crate::stats::cases::{self, CaseLimits, CaseTrials, case_p, case_verdict, same_outputs};
+use crate::stats::cases::{
+    self, CaseLimits, CaseTrials, can_still_convict, case_p, case_verdict, is_worth_confirming,
+    same_outputs,
+};
+use crate::stats::unit::{Kind, range};
 
 /// The cases of a subject, worst first, then in the order of the dataset; those that only the baseline has come last
 /// of their verdict.
@@ -47,6 +52,53 @@ fn deciding_measure(side: &Side<'_>, header: &Header) -> Option<Measure> {
         .map(Measure::Scored)
 }
 
+/// The cases of a subject that are suspect, and that `left` more trials of their own might convict.
+pub(super) fn worth_confirming(
+    (now, before): (&Side<'_>, &Side<'_>),
+    compared: &Compared<'_>,
+    left: usize,
+) -> Vec<usize> {
+    let Some(measure) = deciding_measure(now, &compared.run.header) else {
+        return Vec::new();
+    };
+    let limits = CaseLimits::default();
+    let is_worth = |case: &usize| {
+        let source = now.case(*case);
+        let Some(other) = before.find(&source.id) else {
+            return false;
+        };
+        let (base, cand) = (before.values(measure, other), now.values(measure, *case));
+        let pair = CaseTrials {
+            base: Some(&base),
+            cand: Some(&cand),
+            input_changed: !same_input(source, before.case(other)),
+            same_outputs: false,
+        };
+        let against = if compared.is_control() {
+            // Called in the same window, the other side has trials of its own too; at best all that are left pass.
+            let mut fresh = fresh_values(before, measure, other);
+            fresh.extend(vec![1.0; left]);
+            fresh
+        } else {
+            base.clone()
+        };
+        let kind = Kind::of_scores(base.iter().chain(&cand).copied());
+        is_worth_confirming(
+            case_verdict(&pair, &limits),
+            kind,
+            mean(&cand) - mean(&base),
+        ) && can_still_convict(&against, &fresh_values(now, measure, *case), left, &limits)
+    };
+    (0..now.case_count()).filter(is_worth).collect()
+}
+
+/// What the trials say that were drawn to confirm or clear a case.
+fn fresh_values(side: &Side<'_>, measure: Measure, case: usize) -> Vec<f64> {
+    side.fresh(case)
+        .filter_map(|trial| measure.of(trial))
+        .collect()
+}
+
 /// A case with how much its score rose, which orders cases of the same verdict.
 fn summary<'a>(
     now: &Side<'a>,
@@ -63,6 +115,17 @@ fn summary<'a>(
         values(now, case),
         twin.map(|(side, other)| values(side, other)),
     );
+    let fresh = |side: &Side<'_>, case| {
+        measure.map_or_else(Vec::new, |measure| fresh_values(side, measure, case))
+    };
+    let confirming = fresh(now, case);
+    // The other side has fresh trials too where it was called in the same window.
+    let fresh_base = twin.map_or_else(Vec::new, |(side, other)| fresh(side, other));
+    let against = if fresh_base.is_empty() {
+        base.as_deref().unwrap_or_default()
+    } else {
+        &fresh_base
+    };
     let is_same_input = twin.is_none_or(|(side, other)| same_input(source, side.case(other)));
     let verdict = if !has_baseline {
         first_verdict(now.is_measured(case), &cand)
@@ -78,13 +141,22 @@ fn summary<'a>(
             input_changed: !is_same_input,
             same_outputs,
         };
-        of_statistics(case_verdict(&pair, &limits))
+        let verdict = of_statistics(case_verdict(&pair, &limits));
+        if confirming.is_empty() {
+            verdict
+        } else {
+            confirmed(verdict, (against, &confirming), &cand)
+        }
     };
     let rise = base.as_deref().map_or(0.0, |base| mean(&cand) - mean(base));
-    let p = base
-        .as_deref()
-        .filter(|_| is_same_input)
-        .and_then(|base| case_p(base, &cand))
+    let deciding = if confirming.is_empty() {
+        &cand
+    } else {
+        &confirming
+    };
+    let p = Some(against)
+        .filter(|_| is_same_input && base.is_some())
+        .and_then(|against| case_p(against, deciding))
         .map(|p| p.lower);
     let metrics = &now.run.header.metrics;
     let summary = CaseSummary {
@@ -100,6 +172,30 @@ fn summary<'a>(
         ..empty(source)
     };
     (rise, summary)
+}
+
+/// The verdict on a suspect case from the trials that were drawn for it, and from nothing else. One that they do not
+/// convict is flaky where they differ from the first trials.
+fn confirmed(
+    suspected: CaseVerdict,
+    (base, fresh): (&[f64], &[f64]),
+    first: &[f64],
+) -> CaseVerdict {
+    let limits = CaseLimits::default();
+    let pair = CaseTrials {
+        base: Some(base),
+        cand: Some(fresh),
+        input_changed: false,
+        same_outputs: false,
+    };
+    let all: Vec<f64> = first.iter().chain(fresh).copied().collect();
+    if case_verdict(&pair, &limits) == cases::CaseVerdict::Regressed {
+        CaseVerdict::Regressed
+    } else if range(&all) > limits.tolerance {
+        CaseVerdict::Flaky
+    } else {
+        suspected
+    }
 }
 
 fn removed<'a>(before: &Side<'a>, case: usize, metrics: &[Metric]) -> CaseSummary<'a> {
@@ -134,14 +230,9 @@ fn empty(case: &Case) -> CaseSummary<'_> {
 
 /// Without a baseline a case is new, unless it has no result or its trials disagree.
 fn first_verdict(is_measured: bool, scores: &[f64]) -> CaseVerdict {
-    let (low, high) = scores
-        .iter()
-        .fold((f64::MAX, f64::MIN), |(low, high), score| {
-            (low.min(*score), high.max(*score))
-        });
     if !is_measured {
         CaseVerdict::Unmeasured
-    } else if high - low > CaseLimits::default().tolerance {
+    } else if range(scores) > CaseLimits::default().tolerance {
         CaseVerdict::Flaky
     } else {
         CaseVerdict::New
@@ -234,6 +325,7 @@ fn trial_summaries<'a>(side: &Side<'a>, case: usize, metrics: &[Metric]) -> Vec<
         .collect();
     side.trials(case)
         .iter()
+        .chain(side.fresh(case))
         .map(|trial| trial_summary(trial, &columns, metrics.len()))
         .collect()
 }
@@ -269,6 +361,7 @@ fn trial_summary<'a>(
     }
     TrialSummary {
         repeat: trial.repeat,
+        fresh: trial.fresh,
         outcome: trial.outcome,
         origin: &trial.origin,
         output: trial.output(),

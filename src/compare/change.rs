@@ -1,6 +1,5 @@
 //! What differs between two runs besides their answers.
 
-use super::is_twin;
 use super::summary::Change;
 use crate::digest::Digest;
 use crate::history::run::{Git, Header, SubjectRecord};
@@ -9,8 +8,8 @@ use crate::history::run::{Git, Header, SubjectRecord};
 pub(super) fn between(before: &Header, now: &Header) -> Vec<Change> {
     let mut changes = Changes::default();
     for subject in &now.subjects {
-        if let Some(twin) = before.subjects.iter().find(|other| is_twin(other, subject)) {
-            changes.note_subject(twin, subject);
+        if let Some(twin) = before.twin(subject) {
+            changes.note_subject(&before.subjects[twin], subject);
         }
     }
     changes.note("dataset", before.dataset.short(), now.dataset.short());

@@ -67,8 +67,23 @@ pub(super) struct Measurement<'a> {
     pub(super) adjusted: Option<f64>,
     /// How many gates there are in the invocation.
     pub(super) family: usize,
+    /// The share of the error that the look spends on which the verdict rests.
+    share: f64,
+    /// Trials for each case that the look has, where there is more than one look.
+    pub(super) looked_at: Option<u32>,
+    /// Whether no further look can change the verdict.
+    pub(super) closed: bool,
     /// A verdict that no test can change.
     settled: Option<Verdict>,
+}
+
+/// The look at which a subject is measured.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    /// The share of the error that it spends.
+    pub(super) share: f64,
+    /// Trials for each case so far, where there is more than one look.
+    pub(super) trials: Option<u32>,
 }
 
 /// Both sides of a subject.
@@ -79,6 +94,7 @@ struct Sides<'s, 'a> {
     identical: bool,
     /// Whether more cases are without a result than the policy allows.
     unmeasured: bool,
+    look: Look,
 }
 
 /// Measures every metric of a subject. Metrics with a gate come first.
@@ -86,6 +102,7 @@ pub(super) fn measure_all<'a>(
     header: &'a Header,
     now: &Side<'a>,
     before: Option<&Side<'a>>,
+    look: Look,
 ) -> Vec<Measurement<'a>> {
     let all = Measure::all(header);
     let checks = all
@@ -104,6 +121,7 @@ pub(super) fn measure_all<'a>(
         before,
         identical,
         unmeasured,
+        look,
     };
     let mut measurements: Vec<Measurement<'a>> = shown
         .map(|measure| measurement(header, measure, &sides))
@@ -182,7 +200,7 @@ fn measurement<'a>(header: &'a Header, measure: Measure, sides: &Sides<'_, 'a>) 
         kind,
         scope: Scope::Suite,
         tolerance: tolerance_of(rule.as_ref(), unit),
-        level: header.policy.alpha,
+        level: header.policy.alpha * sides.look.share,
         max_missing: header.policy.max_missing,
         identical_outputs: sides.identical,
     };
@@ -207,6 +225,9 @@ fn measurement<'a>(header: &'a Header, measure: Measure, sides: &Sides<'_, 'a>) 
         significant: false,
         adjusted: None,
         family: 0,
+        share: sides.look.share,
+        looked_at: sides.look.trials,
+        closed: false,
         settled,
     }
 }
@@ -340,27 +361,52 @@ impl<'a> Measurement<'a> {
         self.rule.is_some() && self.measured.is_some() && self.settled.is_none()
     }
 
+    pub(super) fn evidence(&self) -> Option<gate::Evidence> {
+        self.measured.as_ref()?.evidence
+    }
+
+    /// The test of the drop. A p-value divided by the share of its look is one for the whole schedule: over all looks it
+    /// falls below any level at most that often (the union bound), so that fixed and adaptive suites share a family.
     pub(super) fn test(&self) -> Test {
-        let shuffle = self
-            .measured
-            .as_ref()
-            .and_then(|measured| measured.evidence)
-            .map(|evidence| evidence.shuffle);
-        shuffle.map_or(Test { p: 1.0, p_min: 1.0 }, |shuffle| Test {
-            p: shuffle.p_drop,
-            p_min: shuffle.p_min,
-        })
+        let whole = |p: f64| (p / self.share).min(1.0);
+        self.evidence()
+            .map_or(Test { p: 1.0, p_min: 1.0 }, |evidence| Test {
+                // One that was stopped at an earlier look without a finding stays in the family, and finds nothing.
+                p: if self.closed {
+                    1.0
+                } else {
+                    whole(evidence.shuffle.p_drop)
+                },
+                p_min: whole(evidence.shuffle.p_min),
+            })
+    }
+
+    /// The verdict as far as it goes, with the reason of an open one.
+    pub(super) fn verdict(&self) -> (Option<Verdict>, Option<Reason>) {
+        self.decide(self.gate_summary().as_ref())
+    }
+
+    /// Whether more trials might settle the verdict.
+    pub(super) fn is_open(&self) -> bool {
+        let comparable = self.not_comparable.is_none() && self.now.count() > 0;
+        let verdict = self.verdict().0;
+        comparable && matches!(verdict, Some(Verdict::Inconclusive | Verdict::Unmeasured))
+    }
+
+    /// Whether the data cannot tell yet whether a floor or a ceiling holds.
+    pub(super) fn has_open_limit(&self) -> bool {
+        self.gate_summary()
+            .is_some_and(|gate| gate.limit == Some(LimitVerdict::Open))
+    }
+
+    /// The largest accepted drop, on the scale of the differences.
+    pub(super) fn tolerance_on_scale(&self) -> f64 {
+        self.settings.tolerance_on_scale()
     }
 
     pub(super) fn summary(&self, policy: &Policy) -> MetricSummary<'a> {
-        let evidence = self
-            .measured
-            .as_ref()
-            .and_then(|measured| measured.evidence);
-        let gate = self
-            .rule
-            .as_ref()
-            .map(|rule| self.gate_summary(rule, policy.alpha));
+        let evidence = self.evidence();
+        let gate = self.gate_summary();
         let (verdict, reason) = self.decide(gate.as_ref());
         let bounds = (self.unit == Unit::Share && self.now.is_incomplete()).then(|| {
             (
@@ -401,13 +447,16 @@ impl<'a> Measurement<'a> {
                 }),
             gate,
             verdict,
+            looked_at: self.looked_at,
             sentence: String::new(),
         };
         summary.sentence = wording::metric_sentence(&summary, self, reason);
         summary
     }
 
-    fn gate_summary(&self, rule: &GateRule, alpha: f64) -> GateSummary {
+    fn gate_summary(&self) -> Option<GateSummary> {
+        let rule = self.rule.as_ref()?;
+        let alpha = self.settings.level;
         let floor = rule
             .at_least
             .and_then(|floor| self.hold(floor, alpha, None));
@@ -419,7 +468,7 @@ impl<'a> Measurement<'a> {
             };
             self.hold(turn(ceiling), alpha, Some(turn))
         });
-        GateSummary {
+        Some(GateSummary {
             tolerance: self.settings.tolerance,
             at_least: rule.at_least,
             at_most: rule.at_most,
@@ -431,7 +480,7 @@ impl<'a> Measurement<'a> {
                     LimitVerdict::Open => 1,
                     LimitVerdict::Broken => 2,
                 }),
-        }
+        })
     }
 
     fn hold(&self, floor: f64, alpha: f64, turned: Option<fn(f64) -> f64>) -> Option<LimitVerdict> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::rc::Rc;
 
 use super::metric::Measure;
 use crate::exchange::Outcome;
@@ -12,9 +13,9 @@ use crate::history::run::{Origin, Run, SubjectRecord, TrialRecord};
 pub(super) struct Side<'a> {
     pub(super) run: &'a Run,
     index: usize,
-    /// For each case the trials of this subject.
+    /// For each case the trials of this subject, without those that were drawn for suspects.
     ranges: Vec<Range<usize>>,
-    by_id: HashMap<&'a str, usize>,
+    by_id: Rc<HashMap<&'a str, usize>>,
 }
 
 impl<'a> Side<'a> {
@@ -24,7 +25,7 @@ impl<'a> Side<'a> {
             .trials
             .iter()
             .enumerate()
-            .filter(|(_, trial)| trial.subject == index)
+            .filter(|(_, trial)| trial.subject == index && !trial.fresh)
         {
             let range = &mut ranges[trial.case];
             if range.start == range.end {
@@ -42,8 +43,51 @@ impl<'a> Side<'a> {
             run,
             index,
             ranges,
-            by_id,
+            by_id: Rc::new(by_id),
         }
+    }
+
+    /// The same side with so many trials of each case at most.
+    pub(super) fn up_to(&self, trials: u32) -> Self {
+        let shortened = self.ranges.iter().map(|range| {
+            let own = &self.run.trials[range.clone()];
+            range.start..range.start + own.partition_point(|trial| trial.repeat <= trials)
+        });
+        Self {
+            run: self.run,
+            index: self.index,
+            ranges: shortened.collect(),
+            by_id: self.by_id.clone(),
+        }
+    }
+
+    /// Whether every case has its first `trials` trials, and each was made.
+    pub(super) fn has_made(&self, trials: u32) -> bool {
+        (0..self.case_count()).all(|case| {
+            let made = self
+                .trials(case)
+                .iter()
+                .filter(|trial| trial.repeat <= trials)
+                .filter(|trial| !matches!(trial.outcome, Outcome::Skipped | Outcome::Cancelled));
+            made.count() >= trials as usize
+        })
+    }
+
+    /// The trials of a case on the average over cases.
+    pub(super) fn trials_per_case(&self) -> usize {
+        let all: usize = self.ranges.iter().map(ExactSizeIterator::len).sum();
+        all.checked_div(self.ranges.len()).unwrap_or(0)
+    }
+
+    /// The trials of a case that were drawn to confirm or clear it.
+    pub(super) fn fresh(&self, case: usize) -> impl Iterator<Item = &'a TrialRecord> {
+        // They follow the others of the case, whose range may have been shortened.
+        let rest = &self.run.trials[self.ranges[case].end..];
+        let (index, is_own) = (self.index, move |trial: &&TrialRecord| trial.case == case);
+        rest.iter()
+            .take_while(move |trial| trial.subject == index)
+            .take_while(is_own)
+            .filter(|trial| trial.fresh)
     }
 
     pub(super) fn subject(&self) -> &'a SubjectRecord {

@@ -34,6 +34,14 @@ fn as_usd<S: Serializer>(cost: &Option<Cost>, serializer: S) -> Result<S::Ok, S:
     cost.map(Cost::usd).serialize(serializer)
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands a reference to the field"
+)]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
 /// The exit code with its cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Exit {
@@ -123,6 +131,12 @@ pub struct RunFacts<'a> {
     pub outcomes: Vec<(Outcome, usize)>,
     /// Calls that this run made.
     pub live: usize,
+    /// Calls that were not needed, since verdicts closed before the last look.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub saved: usize,
+    /// Trials that were drawn to confirm or clear suspect cases.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub confirming: usize,
     /// What its calls cost; `None` where the price of one is not known. USD in JSON.
     #[serde(rename = "cost_usd", serialize_with = "as_usd")]
     pub cost: Option<Cost>,
@@ -212,6 +226,9 @@ pub struct MetricSummary<'a> {
     pub gate: Option<GateSummary>,
     /// What the gate says; `None` where there is none, or nothing to compare with.
     pub verdict: Option<Verdict>,
+    /// Trials for each case on which the verdict rests, where trials are added look by look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looked_at: Option<u32>,
     /// One plain sentence with the numbers.
     pub sentence: String,
 }
@@ -328,6 +345,9 @@ pub struct Passed {
 pub struct TrialSummary<'a> {
     /// Which repeat, counted from 1.
     pub repeat: u32,
+    /// Whether it was drawn to confirm or clear a suspect case; then it belongs to no mean.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub fresh: bool,
     /// How it ended.
     pub outcome: Outcome,
     /// Where its answer came from.

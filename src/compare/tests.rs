@@ -43,6 +43,8 @@ fn header(id: &str, trials: usize) -> Header {
         rescored_from: None,
         reuse: false,
         trials: u32::try_from(trials).unwrap(),
+        sampling: None,
+        part: None,
         selection: Selection::default(),
         subjects: vec![SubjectRecord {
             prompt: "triage".into(),
@@ -68,6 +70,7 @@ fn header(id: &str, trials: usize) -> Header {
             alpha: 0.05,
             max_missing: 0.05,
             on_inconclusive: OnInconclusive::Warn,
+            baseline_max_age: 14 * 86_400,
         },
         dataset: Digest::of_bytes(b"dataset"),
         git: None,
@@ -117,6 +120,7 @@ fn trial(case: usize, repeat: usize, outcome: char) -> TrialRecord {
         subject: 0,
         case,
         repeat: u32::try_from(repeat).unwrap(),
+        fresh: false,
         outcome: if outcome == '!' {
             Outcome::ProviderError
         } else {
@@ -160,11 +164,7 @@ fn gate(at_least: Option<f64>, informational: bool) -> GateRule {
 
 /// Runs a check on the summary of a comparison.
 fn compare(now: &Run, before: Option<&Run>, check: impl FnOnce(&Summary<'_>)) {
-    let compared = [Compared {
-        run: now,
-        baseline: before,
-        rule: "named".into(),
-    }];
+    let compared = [Compared::new(now, before, "named".into())];
     check(&summarize(&compared, false));
 }
 

@@ -23,7 +23,11 @@ pub fn new_header(plan: &Plan, invocation: &str, git: Option<&Git>, started_at: 
         reason: None,
         rescored_from: None,
         reuse: false,
-        trials: plan.trials,
+        trials: plan.sampling.most(),
+        sampling: Some(&plan.sampling)
+            .filter(|sampling| sampling.is_adaptive())
+            .cloned(),
+        part: None,
         selection: plan.selection.clone(),
         subjects: plan.subjects.iter().map(subject_record).collect(),
         metrics: plan.metrics.clone(),
@@ -77,7 +81,7 @@ pub fn check_resumable(plan: &Plan, header: &Header) -> Result<()> {
             .iter()
             .zip(&header.subjects)
             .all(|(one, other)| same(one, other));
-    if subjects && plan.dataset.digest == header.dataset && plan.trials == header.trials {
+    if subjects && plan.dataset.digest == header.dataset && plan.sampling == header.sampling() {
         return Ok(());
     }
     Err(Diagnostic::new(format!(

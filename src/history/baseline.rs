@@ -1,8 +1,8 @@
 //! Which run a run is compared with, by a rule that the report prints.
 
-use super::run::{Header, Run, Status};
-use super::run_file;
+use super::run::{Header, Role, Run, Status};
 use super::store::History;
+use super::{parts, run_file};
 use crate::document::Source;
 use crate::error::{Diagnostic, Error, Place, Result};
 use crate::suite::Suite;
@@ -10,6 +10,9 @@ use crate::workspace::Workspace;
 
 /// Runs of a suite that are looked through for one to compare with.
 const LOOKED_THROUGH: u32 = 200;
+
+/// The rule of a run whose other side was called in the same window.
+const CONTROL: &str = "the other side was called in the same window, in random order (--against)";
 
 /// The baseline of a run, with the rule that chose it.
 #[derive(Debug)]
@@ -21,6 +24,11 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// The other side of a run, which is called in the same window.
+    pub fn control() -> Self {
+        Self::none(CONTROL)
+    }
+
     fn none(rule: impl Into<String>) -> Self {
         Self {
             run: None,
@@ -31,7 +39,8 @@ impl Choice {
 
 /// Finds the baseline of a run: the one that was named on the command line (a run, a file, or `none`), else the file
 /// that the suite names, else the newest run that was accepted with `regauge baseline set`, else the newest complete
-/// run of the suite before this one. A run is never compared with itself.
+/// run of the suite before this one. A run with another side in the same window is compared with that unless another is
+/// named. A run is never compared with itself.
 pub async fn choose(
     workspace: &Workspace,
     history: &History,
@@ -47,6 +56,13 @@ pub async fn choose(
         }
         Some(name) => return choose_named(workspace, history, header, name).await,
         None => {}
+    }
+    let mut parts = parts::load(history, header).await?;
+    if let Some(control) = parts.iter().position(|(role, _)| *role == Role::Control) {
+        return Ok(Choice {
+            run: Some(parts.swap_remove(control).1),
+            ..Choice::control()
+        });
     }
     if let Some((path, place)) = suite.and_then(|suite| suite.baseline.as_ref()) {
         Workspace::check_inside(path, place.clone())?;
@@ -137,6 +153,7 @@ async fn choose_from_history(history: &History, header: &Header) -> Result<Choic
             && (other.started_at, &other.id) < (header.started_at, &header.id)
             && other.status == Status::Complete
             && other.rescored_from.is_none()
+            && other.part.is_none()
             // A run of a part of the suite would leave most cases without a pair.
             && other.selection.shard == header.selection.shard
     });

@@ -10,7 +10,7 @@ use crate::golden::Case;
 use crate::plan::selection::Selection;
 use crate::plan::{Grade, Graded, Metric, PASS};
 use crate::scorer::Score;
-use crate::suite::{GateRule, Policy};
+use crate::suite::{GateRule, Policy, Sampling};
 use crate::units::Cost;
 
 /// Everything that is kept of one execution of a suite.
@@ -52,8 +52,14 @@ pub struct Header {
     /// Whether answers of earlier runs were taken; a resumed run takes them too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reuse: bool,
-    /// Calls for each case of each subject.
+    /// Calls for each case of each subject, at most.
     pub trials: u32,
+    /// How they are made look by look; `None` where their number is fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampling: Option<Sampling>,
+    /// What the run is for another one; `None` for a run of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
     /// What was selected of the suite; a resumed run selects the same.
     pub selection: Selection,
     /// The subjects.
@@ -74,6 +80,42 @@ pub struct Header {
     /// What came out, in one number for each metric of each subject; filled when the run ends.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub results: Vec<ResultRecord>,
+}
+
+/// A run that is made for the sake of another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// The run that it is made for.
+    pub of: String,
+    /// What it is to that run.
+    pub role: Role,
+}
+
+/// What a run is to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// The other side, called in the same window and interleaved.
+    Control,
+    /// A second look at an old baseline: has the endpoint itself moved?
+    Canary,
+    /// The old prompts on the new models.
+    OldPrompt,
+    /// The new prompts on the old models.
+    OldModel,
+}
+
+impl Role {
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Control => "control",
+            Self::Canary => "canary",
+            Self::OldPrompt => "old prompt, new model",
+            Self::OldModel => "new prompt, old model",
+        }
+    }
 }
 
 /// A metric of a subject in one number.
@@ -144,6 +186,12 @@ impl SubjectRecord {
     pub fn name(&self) -> String {
         format!("{} · {}", self.prompt, self.alias)
     }
+
+    /// Whether this is the same subject over time: the name of the prompt and the alias of the model, whatever stands
+    /// behind them.
+    pub fn is_twin(&self, other: &Self) -> bool {
+        self.prompt == other.prompt && self.alias == other.alias
+    }
 }
 
 /// The state of the source tree.
@@ -166,6 +214,9 @@ pub struct TrialRecord {
     pub case: usize,
     /// Which repeat, counted from 1.
     pub repeat: u32,
+    /// Whether it was drawn to confirm or clear a suspect case; then it belongs to no mean.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fresh: bool,
     /// How it ended.
     pub outcome: Outcome,
     /// Where its answer came from.
@@ -201,6 +252,28 @@ pub enum Origin {
     Nowhere,
 }
 
+impl Header {
+    /// How calls are made for each case.
+    pub fn sampling(&self) -> Sampling {
+        self.sampling
+            .clone()
+            .unwrap_or_else(|| Sampling::fixed(self.trials))
+    }
+
+    /// Whether a baseline was too old when this run began to blame the run for a difference without a second look.
+    pub fn is_stale(&self, baseline: &Self) -> bool {
+        let age = self.started_at.saturating_sub(baseline.started_at);
+        age / 1000 > i64::try_from(self.policy.baseline_max_age).unwrap_or(i64::MAX)
+    }
+
+    /// Where the same subject stands in this run.
+    pub fn twin(&self, subject: &SubjectRecord) -> Option<usize> {
+        self.subjects
+            .iter()
+            .position(|other| other.is_twin(subject))
+    }
+}
+
 impl Run {
     /// The metrics of all subjects, each in one number: [`PASS`], then those of the scorers.
     pub fn results(&self) -> Vec<ResultRecord> {
@@ -231,7 +304,8 @@ impl Run {
 
     fn mean(&self, subject: usize, value: impl Fn(&TrialRecord) -> Option<f64>) -> Option<f64> {
         let mut by_case: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
-        for trial in self.trials.iter().filter(|trial| trial.subject == subject) {
+        let trials = self.trials.iter().filter(|trial| !trial.fresh);
+        for trial in trials.filter(|trial| trial.subject == subject) {
             if let Some(value) = value(trial) {
                 let (sum, count) = by_case.entry(trial.case).or_default();
                 *sum += value;

@@ -1,5 +1,7 @@
 //! Which part of the suites is run.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Diagnostic, Problems, Result};
@@ -18,6 +20,9 @@ pub struct Selection {
     /// Models by alias; empty: all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<String>,
+    /// Model ids by alias that take the place of those in `regauge.yaml`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub model_ids: BTreeMap<String, String>,
     /// Cases whose id contains one of these; empty: all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub filters: Vec<String>,

@@ -209,6 +209,8 @@ impl World {
             trials_per_case: 3,
             outcomes: vec![(Outcome::Ok, 3 * cases - 3), (Outcome::Timeout, 3)],
             live: 3 * cases,
+            saved: 0,
+            confirming: 0,
             cost: Cost::from_usd(3.786),
         }
     }
@@ -277,6 +279,7 @@ impl World {
             };
             TrialSummary {
                 repeat: u32::try_from(index).unwrap() + 1,
+                fresh: false,
                 outcome: trial.outcome,
                 origin: if measured { origin } else { &self.nowhere },
                 output: &trial.output,
@@ -596,6 +599,7 @@ fn metric(name: &'static str, unit: Unit) -> MetricSummary<'static> {
         bounds: None,
         visible_drop: None,
         gate: None,
+        looked_at: None,
         verdict: None,
         sentence: String::new(),
     }
