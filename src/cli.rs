@@ -1,6 +1,7 @@
 //! The command line: one file for each command, and the only code that prints.
 
 mod baseline;
+mod calls;
 mod check;
 mod compare;
 mod completions;
@@ -8,6 +9,7 @@ mod console;
 mod export;
 mod history;
 mod init;
+mod orders;
 mod outcome;
 mod progress;
 mod report;
@@ -208,7 +210,9 @@ fn dispatch(cli: &Cli, context: &Context, console: &Console) -> Result<Exit> {
         Command::Report(args) => report::run(args, &workspace()?, console),
         Command::Rescore(args) => rescore::run(args, &workspace()?, console),
         Command::History(args) => history::run(args, &workspace()?, console),
-        Command::Baseline(args) => baseline::run(args, &workspace()?, context, console),
+        Command::Baseline(args) => {
+            baseline::run(args, &workspace()?, context, (console, cli.global.progress))
+        }
         Command::Export(args) => export::run(args, &workspace()?, console),
         Command::Score(args) => score::run(args, console),
         Command::Schema(args) => Ok(schema::run(args, console)),

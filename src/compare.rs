@@ -3,6 +3,7 @@
 //!
 //! Everything here is pure and hangs on nothing but the runs: not on the order in which answers came, not on a clock.
 
+mod canary;
 mod case;
 mod change;
 pub mod looks;
@@ -79,7 +80,7 @@ fn suite_summary<'a>(compared: &Compared<'a>, pairings: Vec<Pairing<'a>>) -> Sui
     let run = compared.run;
     let mut subjects: Vec<SubjectSummary<'a>> = pairings
         .into_iter()
-        .map(|pairing| subject_summary(&run.header, pairing))
+        .map(|pairing| subject_summary(compared, pairing))
         .collect();
     // A stable sort: equals keep the order of the suite.
     subjects.sort_by(|one, other| {
@@ -97,7 +98,7 @@ fn suite_summary<'a>(compared: &Compared<'a>, pairings: Vec<Pairing<'a>>) -> Sui
         file: &run.header.file,
         run: facts(run),
         baseline: compared.baseline.map(facts),
-        baseline_rule: compared.rule.clone(),
+        baseline_rule: wording::baseline_rule(compared),
         verdict,
         headline: String::new(),
         changes: compared
@@ -116,7 +117,9 @@ fn suite_summary<'a>(compared: &Compared<'a>, pairings: Vec<Pairing<'a>>) -> Sui
     summary
 }
 
-fn subject_summary<'a>(header: &'a Header, pairing: Pairing<'a>) -> SubjectSummary<'a> {
+fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> SubjectSummary<'a> {
+    let header = &compared.run.header;
+    let canary = canary::look(compared, &pairing);
     let Pairing {
         now,
         before,
@@ -152,6 +155,7 @@ fn subject_summary<'a>(header: &'a Header, pairing: Pairing<'a>) -> SubjectSumma
             .filter(|text| *text != subject.template),
         verdict,
         metrics,
+        canary,
         counts: counts.into_iter().collect(),
         outcomes: now.outcomes(),
         cases,
@@ -198,6 +202,7 @@ fn facts(run: &Run) -> RunFacts<'_> {
         dataset: header.dataset,
         cases: run.cases.len(),
         trials_per_case: header.trials,
+        is_adaptive: header.sampling().is_adaptive(),
         outcomes: outcomes.into_iter().collect(),
         live: live.len(),
         saved: saved(run),

@@ -43,7 +43,7 @@ pub struct Order {
 #[derive(Debug)]
 pub enum Against {
     /// A run of the history, or a run file, or nothing.
-    Chosen(Choice),
+    Chosen(Box<Choice>),
     /// The order of this index, which is called in the same window.
     Order(usize),
     /// It is itself made for the sake of another order, which its record names.

@@ -10,6 +10,7 @@ pub mod error;
 pub mod exchange;
 pub mod execute;
 pub mod files;
+pub mod git;
 pub mod golden;
 pub mod history;
 pub mod plan;

@@ -3,9 +3,9 @@
 use clap::Args;
 
 use super::Exit;
+use super::calls::block_on;
 use super::console::Console;
 use super::outcome::{self, Comparison, OutputArgs};
-use super::run::block_on;
 use crate::error::Result;
 use crate::history::baseline;
 use crate::history::store::History;

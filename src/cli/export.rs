@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Exit;
+use super::calls::block_on;
 use super::console::Console;
-use super::run::block_on;
 use crate::error::{Diagnostic, Error, Result};
 use crate::files::replace_file;
 use crate::history::run_file;

@@ -5,8 +5,8 @@ use comfy_table::{Table, presets};
 use serde_json::json;
 
 use super::Exit;
+use super::calls::block_on;
 use super::console::Console;
-use super::run::block_on;
 use crate::error::Result;
 use crate::history::run::Header;
 use crate::history::store::History;

@@ -1,39 +1,28 @@
 //! `regauge run`: plan, call, score, record, compare, report.
 
-use std::time::Duration;
-
 use clap::Args;
-use tokio_util::sync::CancellationToken;
 
+use super::calls::{self, CallArgs, block_on};
 use super::console::Console;
-use super::outcome::{self, Comparison, OutputArgs};
-use super::progress::Display;
+use super::orders::{self, Wanted};
+use super::outcome::{self, OutputArgs};
 use super::select::SelectArgs;
-use super::{Exit, ProgressMode, signals};
-use crate::engine::endpoint::now_ms;
+use super::{Exit, ProgressMode};
 use crate::error::{Diagnostic, Error, Result};
-use crate::execute::{self, Against, Executed, Options, Order, Source, finish, parts, record};
-use crate::files::replace_file;
-use crate::history::baseline::{self, Choice};
+use crate::execute::{Against, Executed, Source, finish, record};
 use crate::history::recording;
-use crate::history::run::{Header, Role, Run, Status};
+use crate::history::run::{Header, Run, Status};
 use crate::history::store::History;
 use crate::plan::Plan;
-use crate::prompt::Lock;
 use crate::suite;
-use crate::units::{Cost, parse_duration};
 use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     #[command(flatten)]
     select: SelectArgs,
-    /// Take answers of earlier runs where there are any.
-    #[arg(long, conflicts_with = "replay")]
-    reuse: bool,
-    /// Take answers from recordings and earlier runs only, and never call.
-    #[arg(long)]
-    replay: bool,
+    #[command(flatten)]
+    source: SourceArgs,
     /// Write the answers to golden/recordings/, for --replay.
     #[arg(long)]
     record: bool,
@@ -52,34 +41,31 @@ pub(super) struct RunArgs {
     /// the old model too, and divide the effect.
     #[arg(long, conflicts_with_all = ["against", "resume"])]
     split: bool,
-    /// Most USD to spend.
-    #[arg(long, value_name = "USD", value_parser = parse_budget)]
-    budget: Option<Cost>,
-    /// Most time to take, such as 30m.
-    #[arg(long, value_name = "TIME", value_parser = parse_deadline)]
-    deadline: Option<Duration>,
-    /// Calls under way at once for each model, over regauge.yaml.
-    #[arg(long, value_name = "N", value_parser = parse_concurrency)]
-    concurrency: Option<usize>,
+    #[command(flatten)]
+    calls: CallArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
 
-fn parse_budget(text: &str) -> std::result::Result<Cost, String> {
-    let usd = text.trim().trim_start_matches('$').parse().ok();
-    usd.and_then(Cost::from_usd)
-        .ok_or_else(|| "an amount in USD, such as 2.50".to_owned())
+/// Where answers may come from.
+#[derive(Debug, Args)]
+struct SourceArgs {
+    /// Take answers of earlier runs where there are any.
+    #[arg(long, conflicts_with = "replay")]
+    reuse: bool,
+    /// Take answers from recordings and earlier runs only, and never call.
+    #[arg(long)]
+    replay: bool,
 }
 
-fn parse_deadline(text: &str) -> std::result::Result<Duration, String> {
-    parse_duration(text).ok_or_else(|| "a number with a unit, such as 90s, 30m or 2h".to_owned())
-}
-
-fn parse_concurrency(text: &str) -> std::result::Result<usize, String> {
-    text.parse()
-        .ok()
-        .filter(|n| (1..=10_000).contains(n))
-        .ok_or_else(|| "a number from 1 to 10000".to_owned())
+impl SourceArgs {
+    fn source(&self) -> Source {
+        match (self.replay, self.reuse) {
+            (true, _) => Source::Recordings,
+            (_, true) => Source::EarlierRuns,
+            _ => Source::Calls,
+        }
+    }
 }
 
 pub(super) fn run(
@@ -90,18 +76,6 @@ pub(super) fn run(
 ) -> Result<Exit> {
     args.output.formats()?;
     block_on(run_suites(args, workspace, console, progress))
-}
-
-/// Waits for something that the history or the engine does.
-pub(super) fn block_on<T>(wanted: impl Future<Output = Result<T>>) -> Result<T> {
-    // One thread: waiting for endpoints needs no more, and it costs half of what threads that wake each other do.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Error::from(Diagnostic::new("cannot start the runtime").because(&error))
-        })?;
-    runtime.block_on(wanted)
 }
 
 async fn run_suites(
@@ -115,33 +89,29 @@ async fn run_suites(
     } else {
         Vec::new()
     };
-    let options = args.options(workspace);
-    check_budget(options.budget, &plans)?;
+    let source = args.source.source();
+    let options = args.calls.options(workspace, source, &plans)?;
     let history = History::open(workspace).await?;
     // What to compare with is known before anything is called: a mistake in its name would come too late afterwards,
     // and `latest` would be the run itself.
     let begun = match &args.resume {
         Some(name) => resumed(workspace, &history, name).await?,
-        None => begun(workspace, plans, args.reuse),
+        None => calls::begin(workspace, plans, args.source.reuse),
     };
-    let orders = with_baselines(args, workspace, &history, begun).await?;
-    let _owned = orders
-        .first()
-        .map(|order| history.own(&order.header.invocation))
-        .transpose()?;
+    let wanted = Wanted {
+        baseline: args.baseline.as_deref(),
+        against: &args.against,
+        split: args.split,
+        may_call: source == Source::Calls,
+    };
+    let orders = orders::with_baselines(&wanted, workspace, &history, begun).await?;
     let progress = if args.output.is_quiet() {
         ProgressMode::None
     } else {
         progress
     };
-    let mut display = Display::new(console, progress);
-    let executed = tokio::select! {
-        executed = execute::execute(workspace, &history, orders, &options, |progress| display.tell(&progress)) => executed,
-        () = signals::watch(console, &options.stop, &options.abort) => unreachable!("signals are watched for ever"),
-    };
-    display.end();
-    let Executed { plans, runs } = executed?;
-    keep_prompts(workspace, &plans, console);
+    let Executed { plans, runs } =
+        calls::carry_out(workspace, &history, orders, &options, (console, progress)).await?;
     if args.record {
         record_answers(workspace, &plans, &runs, console)?;
     }
@@ -150,140 +120,11 @@ async fn run_suites(
         return Ok(interrupted(&runs, console));
     }
     let is_incomplete = has(Status::Incomplete);
-    let exit = outcome::publish(&comparisons(runs), &args.output, workspace, console)?;
+    let exit = outcome::publish(&orders::comparisons(runs), &args.output, workspace, console)?;
     if is_incomplete {
         console.note("the run is incomplete; go on with `regauge run --resume`");
     }
     Ok(exit)
-}
-
-/// The runs that are compared, each with those that were made for its sake.
-fn comparisons(runs: Vec<(Run, Against)>) -> Vec<Comparison> {
-    let (mut own, mut parts) = (Vec::new(), Vec::new());
-    for (run, against) in runs {
-        match (&run.header.part, against) {
-            (None, Against::Chosen(choice)) => own.push((run, choice)),
-            (None, _) => own.push((run, Choice::control())),
-            (Some(_), _) if run.trials.is_empty() => {}
-            (Some(part), _) => parts.push((part.clone(), run)),
-        }
-    }
-    own.into_iter()
-        .map(|(run, mut choice)| {
-            let made = parts.extract_if(.., |(part, _)| part.of == run.header.id);
-            let mut parts: Vec<(Role, Run)> = made.map(|(part, run)| (part.role, run)).collect();
-            let control = parts.iter().position(|(role, _)| *role == Role::Control);
-            if let Some(control) = control {
-                choice.run = Some(parts.remove(control).1);
-            }
-            Comparison { run, choice, parts }
-        })
-        .collect()
-}
-
-/// Finds what each run is compared with, and adds the runs that are made for the sake of it.
-async fn with_baselines(
-    args: &RunArgs,
-    workspace: &Workspace,
-    history: &History,
-    begun: Vec<(Plan, Header)>,
-) -> Result<Vec<Order>> {
-    let mut orders = Vec::new();
-    for (plan, header) in begun {
-        let against = if header.part.is_some() {
-            Against::Part
-        } else if args.against.is_empty() {
-            let named = args.baseline.as_deref();
-            let suite = Some(&plan.suite);
-            let mut choice = baseline::choose(workspace, history, &header, named, suite).await?;
-            outcome::grade_alike(&plan, &header, &mut choice);
-            Against::Chosen(choice)
-        } else {
-            Against::Chosen(Choice::control())
-        };
-        orders.push(Order {
-            plan,
-            header,
-            against,
-        });
-    }
-    let mut parts = Vec::new();
-    for order in orders.iter().filter(|order| order.header.part.is_none()) {
-        if !args.against.is_empty() {
-            parts.extend(parts::control(workspace, order, &args.against)?);
-        } else if let Against::Chosen(Choice {
-            run: Some(baseline),
-            ..
-        }) = &order.against
-        {
-            parts.extend(parts::canary(workspace, order, baseline));
-            if args.split {
-                parts.extend(split(workspace, order, baseline)?);
-            }
-        }
-    }
-    orders.extend(parts);
-    link_controls(&mut orders);
-    Ok(orders)
-}
-
-/// The cells that divide the effect; an error where there is nothing to divide.
-fn split(workspace: &Workspace, order: &Order, baseline: &Run) -> Result<Vec<Order>> {
-    let cells = parts::cells(workspace, order, baseline)?;
-    if cells.is_empty() {
-        return Err(Diagnostic::new(format!(
-            "there is nothing to split in suite `{}`: prompt and model did not both move since the baseline",
-            order.header.suite
-        ))
-        .help("run without --split; the report names what changed")
-        .into());
-    }
-    Ok(cells)
-}
-
-/// Tells each run where its other side stands.
-fn link_controls(orders: &mut [Order]) {
-    for index in 0..orders.len() {
-        let of = orders[index].header.part.as_ref();
-        let Some(of) = of.filter(|part| part.role == Role::Control) else {
-            continue;
-        };
-        let of = of.of.clone();
-        for order in orders.iter_mut().filter(|order| order.header.id == of) {
-            order.against = Against::Order(index);
-        }
-    }
-}
-
-impl RunArgs {
-    fn options(&self, workspace: &Workspace) -> Options {
-        Options {
-            source: match (self.replay, self.reuse) {
-                (true, _) => Source::Recordings,
-                (_, true) => Source::EarlierRuns,
-                _ => Source::Calls,
-            },
-            budget: self.budget.or(workspace.budget),
-            deadline: self.deadline.or(workspace.deadline),
-            concurrency: self.concurrency,
-            stop: CancellationToken::new(),
-            abort: CancellationToken::new(),
-        }
-    }
-}
-
-fn begun(workspace: &Workspace, plans: Vec<Plan>, reuse: bool) -> Vec<(Plan, Header)> {
-    let invocation = record::new_invocation();
-    let git = record::git_state(&workspace.root);
-    let now = now_ms();
-    let begin = |plan: Plan| {
-        let header = Header {
-            reuse,
-            ..record::new_header(&plan, &invocation, git.as_ref(), now)
-        };
-        (plan, header)
-    };
-    plans.into_iter().map(begin).collect()
 }
 
 /// The plans and records of unfinished runs, each with the selection that it was begun with.
@@ -326,38 +167,6 @@ async fn nothing_to_resume(history: &History, named: Option<&str>) -> Result<Dia
         None => Diagnostic::new(format!("run {} is {}", header.id, header.status.name()))
             .help("`regauge run --reuse` takes its answers and calls only what failed"),
     })
-}
-
-/// A budget cannot be held where the price of a call is not known.
-fn check_budget(budget: Option<Cost>, plans: &[Plan]) -> Result<()> {
-    let subjects = plans.iter().flat_map(|plan| &plan.subjects);
-    match subjects
-        .filter(|_| budget.is_some())
-        .find(|subject| subject.price.is_none())
-    {
-        None => Ok(()),
-        Some(subject) => Err(Diagnostic::new(format!(
-            "there is a budget, but no price for model `{}`",
-            subject.alias
-        ))
-        .at(subject.model.place.clone())
-        .help("add `price: { input: …, output: … }` in USD per million tokens")
-        .into()),
-    }
-}
-
-/// Versions that a recorded run has used are not changed any more.
-fn keep_prompts(workspace: &Workspace, plans: &[Plan], console: &Console) {
-    let prompts = plans
-        .iter()
-        .flat_map(|plan| plan.subjects.iter().map(|subject| subject.prompt.as_ref()));
-    let kept = Lock::load(workspace).and_then(|mut lock| match lock.add(prompts) {
-        Some(text) => replace_file(&workspace.path(Lock::FILE), text.as_bytes()),
-        None => Ok(()),
-    });
-    if let Err(error) = kept {
-        console.note(&format!("warning: {error}"));
-    }
 }
 
 fn record_answers(

@@ -10,7 +10,7 @@ use crate::prompt::PromptRef;
 use crate::suite::{self, Suite};
 use crate::workspace::Workspace;
 
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct SelectArgs {
     /// Suites by name or file [default: all].
     #[arg(value_name = "SUITE")]
@@ -39,6 +39,14 @@ pub(super) struct SelectArgs {
 }
 
 impl SelectArgs {
+    /// The same, with so many calls for each case unless a number was given.
+    pub(super) fn or_trials(&self, trials: u32) -> Self {
+        Self {
+            trials: self.trials.or(Some(trials)),
+            ..self.clone()
+        }
+    }
+
     fn selection(&self) -> Selection {
         Selection {
             prompts: self.prompt.clone(),

@@ -99,6 +99,18 @@ fn fresh_values(side: &Side<'_>, measure: Measure, case: usize) -> Vec<f64> {
         .collect()
 }
 
+/// The fresh trials of a case on both sides.
+fn fresh_of_both(
+    (now, case): (&Side<'_>, usize),
+    twin: Option<(&Side<'_>, usize)>,
+    measure: Option<Measure>,
+) -> (Vec<f64>, Vec<f64>) {
+    let fresh = |(side, case): (&Side<'_>, usize)| {
+        measure.map_or_else(Vec::new, |measure| fresh_values(side, measure, case))
+    };
+    (fresh((now, case)), twin.map_or_else(Vec::new, fresh))
+}
+
 /// A case with how much its score rose, which orders cases of the same verdict.
 fn summary<'a>(
     now: &Side<'a>,
@@ -115,12 +127,8 @@ fn summary<'a>(
         values(now, case),
         twin.map(|(side, other)| values(side, other)),
     );
-    let fresh = |side: &Side<'_>, case| {
-        measure.map_or_else(Vec::new, |measure| fresh_values(side, measure, case))
-    };
-    let confirming = fresh(now, case);
+    let (confirming, fresh_base) = fresh_of_both((now, case), twin, measure);
     // The other side has fresh trials too where it was called in the same window.
-    let fresh_base = twin.map_or_else(Vec::new, |(side, other)| fresh(side, other));
     let against = if fresh_base.is_empty() {
         base.as_deref().unwrap_or_default()
     } else {

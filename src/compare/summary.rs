@@ -125,8 +125,11 @@ pub struct RunFacts<'a> {
     pub dataset: Digest,
     /// Cases.
     pub cases: usize,
-    /// Calls for each case of each subject.
+    /// Calls for each case of each subject, at most.
     pub trials_per_case: u32,
+    /// Whether they are made look by look while a verdict is open.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_adaptive: bool,
     /// Trials by outcome; those that did not occur are left out.
     pub outcomes: Vec<(Outcome, usize)>,
     /// Calls that this run made.
@@ -176,12 +179,34 @@ pub struct SubjectSummary<'a> {
     pub verdict: Verdict,
     /// The metrics, those with gates first.
     pub metrics: Vec<MetricSummary<'a>>,
+    /// What a second look at an old baseline says, where a metric looks worse than it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Canary>,
     /// Cases by verdict; those that did not occur are left out.
     pub counts: Vec<(CaseVerdict, usize)>,
     /// Trials by outcome; those that did not occur are left out.
     pub outcomes: Vec<(Outcome, usize)>,
     /// The cases, worst first.
     pub cases: Vec<CaseSummary<'a>>,
+}
+
+impl SubjectSummary<'_> {
+    /// What is to be said of the subject beside its metrics, in whole sentences.
+    pub fn notes(&self) -> Vec<&str> {
+        let canary = self.canary.iter().map(|canary| canary.sentence.as_str());
+        canary.collect()
+    }
+}
+
+/// What the subject of an old baseline answers now.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Canary {
+    /// How often re-running alone moves a metric as far, in either direction.
+    pub p: f64,
+    /// Whether the endpoint itself has moved since the baseline.
+    pub has_moved: bool,
+    /// One plain sentence.
+    pub sentence: String,
 }
 
 /// A value with its interval.

@@ -1,5 +1,6 @@
 //! The sentences of reports: what was found, in numbers, in the reader's words.
 
+use super::Compared;
 use super::metric::Measurement;
 use super::summary::{
     CaseVerdict, Estimate, LimitVerdict, MetricSummary, SubjectSummary, SuiteSummary, Verdict,
@@ -9,6 +10,8 @@ use crate::scorer::Unit;
 use crate::stats::compare::Reason;
 use crate::units::count;
 
+const DAY_MS: i64 = 86_400_000;
+
 /// The headline of the whole invocation: that of its worst suite.
 pub(super) fn headline(suites: &[SuiteSummary<'_>]) -> String {
     let worst = suites.iter().max_by_key(|suite| suite.verdict);
@@ -17,6 +20,18 @@ pub(super) fn headline(suites: &[SuiteSummary<'_>]) -> String {
         ([suite], _) => suite.headline.clone(),
         (_, Some(worst)) => format!("{}: {}", worst.suite, worst.headline),
     }
+}
+
+/// By which rule the baseline was chosen, and how old it is where it is old.
+pub(super) fn baseline_rule(compared: &Compared<'_>) -> String {
+    let stale = compared
+        .baseline
+        .filter(|baseline| compared.run.header.is_stale(&baseline.header));
+    let Some(baseline) = stale else {
+        return compared.rule.clone();
+    };
+    let age = compared.run.header.started_at - baseline.header.started_at;
+    format!("{}; it is {} days old", compared.rule, age / DAY_MS)
 }
 
 /// One sentence on a suite, chosen by its verdict.
@@ -276,6 +291,37 @@ pub(super) fn metric_sentence(
         }
         Some(Verdict::NoBaseline) | None => fell,
     }
+}
+
+/// What a second look at an old baseline says, by the metric that moved most.
+pub(super) fn canary(summary: &MetricSummary<'_>, p: f64, has_moved: bool) -> String {
+    let value = |estimate: Option<Estimate>| {
+        estimate.map_or_else(String::new, |estimate| show(summary.unit, estimate.value))
+    };
+    let (before, now) = (value(summary.before), value(summary.now));
+    if has_moved {
+        format!(
+            "the endpoint itself moved since the baseline: what was asked then now has {} {now}, and had {before} (re-running \
+             does this {} of the time); draw a fresh baseline with `regauge baseline bank`",
+            summary.name,
+            probability(p)
+        )
+    } else {
+        format!(
+            "the baseline is old; what was asked then has {} {now} today, and had {before}: the endpoint has not moved \
+             (re-running does this {} of the time)",
+            summary.name,
+            probability(p)
+        )
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of metrics are far below 2^53"
+)]
+pub(super) fn real(count: usize) -> f64 {
+    count as f64
 }
 
 fn broken_limit(

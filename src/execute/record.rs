@@ -1,12 +1,12 @@
 //! The record that is made of a run: what was asked, of whom, in which state of the source tree.
 
 use std::path::Path;
-use std::process::Command;
 
 use uuid::Uuid;
 
 use crate::digest::Digest;
 use crate::error::{Diagnostic, Result};
+use crate::git;
 use crate::history::run::{Git, Header, Status, SubjectRecord};
 use crate::plan::{Plan, Subject};
 
@@ -94,20 +94,6 @@ pub fn check_resumable(plan: &Plan, header: &Header) -> Result<()> {
 
 /// The state of the source tree around a folder; `None` where there is none, or no git.
 pub fn git_state(folder: &Path) -> Option<Git> {
-    let git = |arguments: &[&str]| {
-        let output = Command::new("git")
-            .arg("-C")
-            .arg(folder)
-            .args(arguments)
-            .output()
-            .ok()?;
-        output
-            .status
-            .success()
-            .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    let commit = git(&["rev-parse", "HEAD"])?;
-    let dirty = git(&["status", "--porcelain", "--untracked-files=no"])
-        .is_some_and(|changes| !changes.is_empty());
+    let (commit, dirty) = git::head(folder)?;
     Some(Git { commit, dirty })
 }

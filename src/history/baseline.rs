@@ -1,10 +1,11 @@
 //! Which run a run is compared with, by a rule that the report prints.
 
 use super::run::{Header, Role, Run, Status};
-use super::store::History;
+use super::store::{Baseline, History};
 use super::{parts, run_file};
 use crate::document::Source;
 use crate::error::{Diagnostic, Error, Place, Result};
+use crate::git;
 use crate::suite::Suite;
 use crate::workspace::Workspace;
 
@@ -38,7 +39,8 @@ impl Choice {
 }
 
 /// Finds the baseline of a run: the one that was named on the command line (a run, a file, or `none`), else the file
-/// that the suite names, else the newest run that was accepted with `regauge baseline set`, else the newest complete
+/// that the suite names, else the newest run on
+/// the line of commits behind this one that was accepted with `regauge baseline set`, else the newest accepted, else the newest complete
 /// run of the suite before this one. A run with another side in the same window is compared with that unless another is
 /// named. A run is never compared with itself.
 pub async fn choose(
@@ -78,7 +80,7 @@ pub async fn choose(
             run: Some(run),
         });
     }
-    choose_from_history(history, header).await
+    choose_from_history(workspace, history, header).await
 }
 
 async fn choose_named(
@@ -134,20 +136,19 @@ fn check_suite(baseline: &Header, header: &Header, name: &str) -> Result<()> {
     .into())
 }
 
-async fn choose_from_history(history: &History, header: &Header) -> Result<Choice> {
-    let accepted = history.baselines(&header.suite).await?;
-    if let Some(baseline) = accepted.iter().find(|baseline| baseline.run != header.id) {
-        let run = history.load(&baseline.run).await?;
-        let rule = format!(
-            "the newest accepted run, set by {}: {}",
-            baseline.who, baseline.why
-        );
+async fn choose_from_history(
+    workspace: &Workspace,
+    history: &History,
+    header: &Header,
+) -> Result<Choice> {
+    let earlier = history.headers(Some(&header.suite), LOOKED_THROUGH).await?;
+    if let Some((accepted, rule)) = accepted(workspace, history, header, &earlier).await? {
+        let run = history.load(&accepted.run).await?;
         return Ok(Choice {
             run: Some(run),
-            rule,
+            rule: format!("{rule}, set by {}: {}", accepted.who, accepted.why),
         });
     }
-    let earlier = history.headers(Some(&header.suite), LOOKED_THROUGH).await?;
     let previous = earlier.iter().find(|other| {
         other.id != header.id
             && (other.started_at, &other.id) < (header.started_at, &header.id)
@@ -165,4 +166,34 @@ async fn choose_from_history(history: &History, header: &Header) -> Result<Choic
         }),
         None => Ok(Choice::none("this is the first run of the suite")),
     }
+}
+
+/// The newest accepted run whose commit the commit of this run has behind it, else the newest accepted run.
+async fn accepted(
+    workspace: &Workspace,
+    history: &History,
+    header: &Header,
+    earlier: &[Header],
+) -> Result<Option<(Baseline, &'static str)>> {
+    let mut accepted = history.baselines(&header.suite).await?;
+    // Ids sort by time: a run is never compared with itself or with a later one.
+    accepted.retain(|baseline| baseline.run < header.id);
+    let is_ancestor = |baseline: &&Baseline| {
+        let commit = &earlier
+            .iter()
+            .find(|run| run.id == baseline.run)?
+            .git
+            .as_ref()?
+            .commit;
+        git::is_ancestor(&workspace.root, commit, &header.git.as_ref()?.commit)
+    };
+    let on_the_line = accepted
+        .iter()
+        .find(|baseline| is_ancestor(baseline) == Some(true));
+    if let Some(baseline) = on_the_line {
+        let rule = "the newest accepted run on the line of commits behind this one";
+        return Ok(Some((baseline.clone(), rule)));
+    }
+    let newest = accepted.into_iter().next();
+    Ok(newest.map(|baseline| (baseline, "the newest accepted run")))
 }

@@ -18,6 +18,10 @@ const FORMAT: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is never more than one line in memory"
+)]
 enum Line<'a> {
     Run {
         format: u32,

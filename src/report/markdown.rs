@@ -182,6 +182,9 @@ fn metrics(page: &mut String, suite: &SuiteSummary<'_>, subject: &SubjectSummary
     for metric in gated.filter(|metric| metric.verdict > Some(Verdict::Pass)) {
         let _ = writeln!(page, "- {}", escaped(&metric.sentence));
     }
+    for note in subject.notes() {
+        let _ = writeln!(page, "- {}", escaped(note));
+    }
     page.push('\n');
 }
 

@@ -137,10 +137,21 @@ pub(super) fn iso_time(milliseconds: i64) -> String {
         .map_or_else(|_| String::new(), |at| format!("{at:.3}"))
 }
 
-/// The size of a run and what it cost: `204 cases × 5 trials`, `$3.79`.
+/// The size of a run and what it cost: `204 cases × 5 trials`, `$3.79`. Where trials are added look by look, the calls
+/// that were not needed too.
 pub(super) fn run_size(run: &RunFacts<'_>) -> Vec<String> {
     let trials = count(run.trials_per_case as usize, "trial");
-    let mut facts = vec![format!("{} × {trials}", count(run.cases, "case"))];
+    let most = if run.is_adaptive { "up to " } else { "" };
+    let mut facts = vec![format!("{} × {most}{trials}", count(run.cases, "case"))];
+    if run.saved > 0 {
+        facts.push(format!("{} saved", count(run.saved, "call")));
+    }
+    if run.confirming > 0 {
+        facts.push(format!(
+            "{} of suspects",
+            count(run.confirming, "fresh trial")
+        ));
+    }
     facts.extend(run.cost.map(|cost| cost.to_string()));
     facts
 }

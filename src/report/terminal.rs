@@ -163,6 +163,11 @@ impl Screen {
             let shown = line.painted(self.style.colour);
             self.lines.push(format!("  {}", shown.trim_end()));
         }
+        for note in subject.notes() {
+            let mut line = Line::new();
+            line.add(&one_line(note), Look::Plain);
+            self.wrapped(&line, 2, 4);
+        }
         self.blank();
     }
 

@@ -207,6 +207,7 @@ impl World {
             dataset: Digest::of_bytes(b"dataset"),
             cases,
             trials_per_case: 3,
+            is_adaptive: false,
             outcomes: vec![(Outcome::Ok, 3 * cases - 3), (Outcome::Timeout, 3)],
             live: 3 * cases,
             saved: 0,
@@ -240,6 +241,7 @@ impl World {
                 "system:\nYou route tickets. Answer with one word.\nuser:\n{{ ticket }}\n",
             ),
             verdict: subject.verdict,
+            canary: None,
             metrics: match subject.verdict {
                 Verdict::Regressed => regressed_metrics(),
                 Verdict::NoBaseline => first_metrics(),

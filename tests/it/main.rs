@@ -12,6 +12,7 @@ mod example;
 mod faults;
 mod gate_test;
 mod history_test;
+mod looks_test;
 mod process;
 mod project;
 mod project_test;

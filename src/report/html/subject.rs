@@ -20,6 +20,7 @@ pub(super) struct Subject {
     verdict: Pill,
     metrics: Vec<Metric>,
     sentences: Vec<Sentence>,
+    notes: Vec<String>,
     tally: Vec<Count>,
     parts: Vec<Vec<Value>>,
     cases: usize,
@@ -69,6 +70,7 @@ impl Subject {
                     text: shown_line(&metric.sentence),
                 })
                 .collect(),
+            notes: subject.notes().into_iter().map(shown_line).collect(),
             tally: tally(&subject.counts),
             cases: subject.cases.len(),
             hidden: subject.cases.len() - rows.len(),

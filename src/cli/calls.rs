@@ -1,0 +1,152 @@
+//! Making calls, for the commands that do: their limits, the engine's display and signals.
+
+use std::time::Duration;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::console::Console;
+use super::progress::Display;
+use super::{ProgressMode, signals};
+use crate::engine::endpoint::now_ms;
+use crate::error::{Diagnostic, Error, Result};
+use crate::execute::{self, Executed, Options, Order, Source, record};
+use crate::files::replace_file;
+use crate::history::run::Header;
+use crate::history::store::History;
+use crate::plan::Plan;
+use crate::prompt::Lock;
+use crate::units::{Cost, parse_duration};
+use crate::workspace::Workspace;
+
+#[derive(Debug, Args)]
+pub(super) struct CallArgs {
+    /// Most USD to spend.
+    #[arg(long, value_name = "USD", value_parser = parse_budget)]
+    budget: Option<Cost>,
+    /// Most time to take, such as 30m.
+    #[arg(long, value_name = "TIME", value_parser = parse_deadline)]
+    deadline: Option<Duration>,
+    /// Calls under way at once for each model, over regauge.yaml.
+    #[arg(long, value_name = "N", value_parser = parse_concurrency)]
+    concurrency: Option<usize>,
+}
+
+fn parse_budget(text: &str) -> std::result::Result<Cost, String> {
+    let usd = text.trim().trim_start_matches('$').parse().ok();
+    usd.and_then(Cost::from_usd)
+        .ok_or_else(|| "an amount in USD, such as 2.50".to_owned())
+}
+
+fn parse_deadline(text: &str) -> std::result::Result<Duration, String> {
+    parse_duration(text).ok_or_else(|| "a number with a unit, such as 90s, 30m or 2h".to_owned())
+}
+
+fn parse_concurrency(text: &str) -> std::result::Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|n| (1..=10_000).contains(n))
+        .ok_or_else(|| "a number from 1 to 10000".to_owned())
+}
+
+impl CallArgs {
+    /// How calls are made; a budget cannot be held where the price of one is not known.
+    pub(super) fn options(
+        &self,
+        workspace: &Workspace,
+        source: Source,
+        plans: &[Plan],
+    ) -> Result<Options> {
+        let options = Options {
+            source,
+            budget: self.budget.or(workspace.budget),
+            deadline: self.deadline.or(workspace.deadline),
+            concurrency: self.concurrency,
+            stop: CancellationToken::new(),
+            abort: CancellationToken::new(),
+        };
+        check_budget(options.budget, plans)?;
+        Ok(options)
+    }
+}
+
+fn check_budget(budget: Option<Cost>, plans: &[Plan]) -> Result<()> {
+    let subjects = plans.iter().flat_map(|plan| &plan.subjects);
+    match subjects
+        .filter(|_| budget.is_some())
+        .find(|subject| subject.price.is_none())
+    {
+        None => Ok(()),
+        Some(subject) => Err(Diagnostic::new(format!(
+            "there is a budget, but no price for model `{}`",
+            subject.alias
+        ))
+        .at(subject.model.place.clone())
+        .help("add `price: { input: …, output: … }` in USD per million tokens")
+        .into()),
+    }
+}
+
+/// Waits for something that the history or the engine does.
+pub(super) fn block_on<T>(wanted: impl Future<Output = Result<T>>) -> Result<T> {
+    // One thread: waiting for endpoints needs no more, and it costs half of what threads that wake each other do.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Error::from(Diagnostic::new("cannot start the runtime").because(&error))
+        })?;
+    runtime.block_on(wanted)
+}
+
+/// Records for plans that are about to be carried out.
+pub(super) fn begin(workspace: &Workspace, plans: Vec<Plan>, reuse: bool) -> Vec<(Plan, Header)> {
+    let invocation = record::new_invocation();
+    let git = record::git_state(&workspace.root);
+    let now = now_ms();
+    let with_header = |plan: Plan| {
+        let header = Header {
+            reuse,
+            ..record::new_header(&plan, &invocation, git.as_ref(), now)
+        };
+        (plan, header)
+    };
+    plans.into_iter().map(with_header).collect()
+}
+
+/// Carries out orders with a display of how far they are; Ctrl-C ends them in two steps.
+pub(super) async fn carry_out(
+    workspace: &Workspace,
+    history: &History,
+    orders: Vec<Order>,
+    options: &Options,
+    (console, progress): (&Console, ProgressMode),
+) -> Result<Executed> {
+    let _owned = orders
+        .first()
+        .map(|order| history.own(&order.header.invocation))
+        .transpose()?;
+    let mut display = Display::new(console, progress);
+    let executed = tokio::select! {
+        executed = execute::execute(workspace, history, orders, options, |progress| display.tell(&progress)) => executed,
+        () = signals::watch(console, &options.stop, &options.abort) => unreachable!("signals are watched for ever"),
+    };
+    display.end();
+    let executed = executed?;
+    keep_prompts(workspace, &executed.plans, console);
+    Ok(executed)
+}
+
+/// Versions that a recorded run has used are not changed any more.
+fn keep_prompts(workspace: &Workspace, plans: &[Plan], console: &Console) {
+    let prompts = plans
+        .iter()
+        .flat_map(|plan| plan.subjects.iter().map(|subject| subject.prompt.as_ref()));
+    let kept = Lock::load(workspace).and_then(|mut lock| match lock.add(prompts) {
+        Some(text) => replace_file(&workspace.path(Lock::FILE), text.as_bytes()),
+        None => Ok(()),
+    });
+    if let Err(error) = kept {
+        console.note(&format!("warning: {error}"));
+    }
+}
