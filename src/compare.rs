@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::exchange::Outcome;
 use crate::history::run::{Header, Origin, Run, Status, SubjectRecord, TrialRecord};
 use crate::stats::family::{self, Test};
-use crate::suite::OnInconclusive;
+use crate::suite::gate::OnInconclusive;
 use crate::units::Cost;
 use metric::{Measure, Measurement};
 use side::Side;

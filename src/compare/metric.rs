@@ -12,7 +12,7 @@ use crate::stats::family::Test;
 use crate::stats::floor::{FloorMode, FloorVerdict, floor_check};
 use crate::stats::plan::{Errors, mde};
 use crate::stats::unit::{Kind, Scope};
-use crate::suite::{DEFAULT_TOLERANCE, GateRule, Policy};
+use crate::suite::gate::{DEFAULT_TOLERANCE, GateRule, Policy};
 
 /// The rise of the error rate that is accepted unless a gate says otherwise.
 const ERROR_TOLERANCE: f64 = 0.02;

@@ -13,7 +13,7 @@ use crate::history::run::{Header, Origin, Run, Status, SubjectRecord, TrialRecor
 use crate::plan::selection::Selection;
 use crate::plan::{Grade, Graded, Metric};
 use crate::scorer::{Score, Unit};
-use crate::suite::{GateRule, OnInconclusive, Policy};
+use crate::suite::gate::{GateRule, OnInconclusive, Policy};
 
 /// What became of one trial: `1` passed, `0` failed, `!` had no answer.
 fn run(id: &str, cases: &[&str]) -> Run {

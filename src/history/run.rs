@@ -10,7 +10,7 @@ use crate::golden::Case;
 use crate::plan::selection::Selection;
 use crate::plan::{Grade, Graded, Metric, PASS};
 use crate::scorer::Score;
-use crate::suite::{GateRule, Policy};
+use crate::suite::gate::{GateRule, Policy};
 use crate::units::Cost;
 
 /// Everything that is kept of one execution of a suite.
