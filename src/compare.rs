@@ -5,11 +5,16 @@
 
 mod case;
 mod change;
+pub mod foresight;
 mod metric;
+mod must_pass;
+mod rules;
+mod settle;
 mod side;
 pub mod summary;
 #[cfg(test)]
 mod tests;
+mod units;
 mod values;
 mod wording;
 
@@ -19,6 +24,7 @@ use crate::exchange::Outcome;
 use crate::history::run::{Header, Origin, Run, Status, SubjectRecord, TrialRecord};
 use crate::stats::family::{self, Test};
 use crate::suite::gate::OnInconclusive;
+use crate::suite::quarantine::Quarantine;
 use crate::units::Cost;
 use metric::{Measure, Measurement};
 use side::Side;
@@ -42,6 +48,7 @@ struct Pairing<'a> {
     now: Side<'a>,
     before: Option<Side<'a>>,
     measurements: Vec<Measurement<'a>>,
+    critical: Vec<Measurement<'a>>,
 }
 
 /// Compares all runs of one invocation. `strict` makes an open verdict fail, whatever a suite says.
@@ -72,20 +79,20 @@ fn pair<'a>(compared: &Compared<'a>) -> Vec<Pairing<'a>> {
     let header = &compared.run.header;
     (0..header.subjects.len())
         .map(|index| {
-            let now = Side::new(compared.run, index);
+            let now = Side::new(compared.run, index, header);
             let before = compared.baseline.and_then(|baseline| {
                 let twin = baseline
                     .header
                     .subjects
                     .iter()
                     .position(|other| is_twin(other, now.subject()))?;
-                Some(Side::new(baseline, twin))
+                Some(Side::new(baseline, twin, header))
             });
-            let measurements = metric::measure_all(header, &now, before.as_ref());
             Pairing {
+                measurements: metric::measure_all(header, &now, before.as_ref()),
+                critical: metric::measure_critical(header, &now, before.as_ref()),
                 now,
                 before,
-                measurements,
             }
         })
         .collect()
@@ -105,7 +112,7 @@ fn decide_together(compared: &[Compared<'_>], paired: &mut [Vec<Pairing<'_>>]) {
     let mut gated: Vec<&mut Measurement<'_>> = paired
         .iter_mut()
         .flatten()
-        .flat_map(|pairing| &mut pairing.measurements)
+        .flat_map(|pairing| pairing.measurements.iter_mut().chain(&mut pairing.critical))
         .filter(|measurement| measurement.is_tested())
         .collect();
     let tests: Vec<Test> = gated.iter().map(|measurement| measurement.test()).collect();
@@ -142,6 +149,7 @@ fn suite_summary<'a>(compared: &Compared<'a>, pairings: Vec<Pairing<'a>>) -> Sui
         baseline_rule: compared.rule.clone(),
         verdict,
         headline: String::new(),
+        warnings: warnings(&run.header),
         changes: compared
             .baseline
             .map(|baseline| change::between(&baseline.header, &run.header))
@@ -158,20 +166,35 @@ fn suite_summary<'a>(compared: &Compared<'a>, pairings: Vec<Pairing<'a>>) -> Sui
     summary
 }
 
+fn warnings(header: &Header) -> Vec<String> {
+    let expired = header.quarantine_expired.iter();
+    expired.map(Quarantine::warning).collect()
+}
+
 fn subject_summary<'a>(header: &'a Header, pairing: Pairing<'a>) -> SubjectSummary<'a> {
     let Pairing {
         now,
         before,
         measurements,
+        critical,
     } = pairing;
     let subject = now.subject();
     let before_subject = before.as_ref().map(Side::subject);
-    let metrics: Vec<MetricSummary<'a>> = measurements
+    let summaries = |measurements: &[Measurement<'a>]| -> Vec<MetricSummary<'a>> {
+        let measurements = measurements.iter();
+        measurements
+            .map(|one| one.summary(&header.policy))
+            .collect()
+    };
+    let (metrics, critical) = (summaries(&measurements), summaries(&critical));
+    let must_pass = must_pass::check(&now, header);
+    let broken = must_pass
         .iter()
-        .map(|measurement| measurement.summary(&header.policy))
-        .collect();
-    let mut verdict = worst(metrics.iter().filter_map(|metric| metric.verdict));
-    let cases = case::summaries(&now, before.as_ref(), header);
+        .filter_map(|case| (!case.holds).then_some(Verdict::Regressed));
+    let gates = metrics.iter().chain(&critical);
+    let mut verdict = worst(gates.filter_map(|metric| metric.verdict).chain(broken));
+    let (mut cases, chance) = case::summaries(&now, before.as_ref(), header);
+    must_pass::note(&must_pass, &mut cases);
     if now.has_too_many_unmeasured(header.policy.max_missing) && verdict != Verdict::Regressed {
         verdict = Verdict::Unmeasured;
     }
@@ -193,6 +216,10 @@ fn subject_summary<'a>(header: &'a Header, pairing: Pairing<'a>) -> SubjectSumma
             .filter(|text| *text != subject.template),
         verdict,
         metrics,
+        critical,
+        must_pass,
+        noise: case::noise(&cases),
+        chance,
         counts: counts.into_iter().collect(),
         outcomes: now.outcomes(),
         cases,

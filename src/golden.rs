@@ -21,7 +21,16 @@ use cells::case_of;
 
 /// Columns that are no variables.
 pub const RESERVED: &[&str] = &[
-    "id", "expected", "tags", "cluster", "weight", "split", "critical", "scorers", "golden",
+    "id",
+    "expected",
+    "tags",
+    "cluster",
+    "weight",
+    "split",
+    "critical",
+    "must_pass",
+    "scorers",
+    "golden",
 ];
 
 /// A row as JSON Schema, for editors.
@@ -37,7 +46,8 @@ pub fn schema() -> Value {
             "cluster": text("cases with the same cluster are no independent evidence"),
             "weight": {"type": "number", "exclusiveMinimum": 0, "description": "its share in metrics (default 1)"},
             "split": text("the part of the dataset that it belongs to"),
-            "critical": {"type": "boolean", "description": "whether this case alone may fail the run"},
+            "critical": {"type": "boolean", "description": "whether this case is a gate of its own, which a drop of half of its trials fails (default false)"},
+            "must_pass": {"type": "boolean", "description": "whether every trial of this case must pass, whatever the others do (default false)"},
             "scorers": {"type": "array", "description": "scorers of this case, beside or over those of the suite"},
             "golden": {"type": "object", "description": "where the approved output came from"},
         },
@@ -67,9 +77,12 @@ pub struct Case {
     /// The part of the dataset that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<String>,
-    /// Whether this case alone may fail the run.
+    /// Whether this case is a gate of its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub critical: bool,
+    /// Whether every trial of this case must pass.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub must_pass: bool,
     /// Scorers of this case, beside those of the suite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scorers: Option<Value>,
@@ -465,7 +478,7 @@ mod tests {
             (
                 "cells",
                 "a.jsonl",
-                "{\"id\": \"a\", \"weight\": -1, \"tags\": 3, \"critical\": \"maybe\"}\n",
+                "{\"id\": \"a\", \"weight\": -1, \"tags\": 3, \"critical\": \"maybe\", \"must_pass\": 1}\n",
             ),
             ("empty", "a.jsonl", "\n"),
             ("not_a_list", "a.yaml", "id: a\n"),

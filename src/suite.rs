@@ -1,6 +1,8 @@
 //! Suites: which prompts meet which cases on which models, how the answers are graded, and what is allowed.
 
+pub mod cluster;
 pub mod gate;
+pub mod quarantine;
 
 use std::collections::HashMap;
 
@@ -14,7 +16,9 @@ use crate::prompt::PromptRef;
 use crate::shape::{Field, Shape};
 use crate::text::suggest;
 use crate::workspace::{PARAMS, Workspace, read_params};
-use gate::{GATE, GateRule, POLICY, Policy, read_gate, read_policy};
+use cluster::{CLUSTER, ClusterRule, Sharing, read_cluster};
+use gate::{GATE, GateRule, POLICY, Policy, check_modes, read_gate, read_policy};
+use quarantine::{QUARANTINE, Quarantine, read_quarantine};
 
 /// The name under which the schema of a scorer stands in the schema of suites.
 pub const SCORER_SCHEMA: &str = "scorer";
@@ -81,6 +85,16 @@ pub const SHAPE: Shape = Shape::Record(&[
         "what is allowed, metric by metric",
     ),
     Field::optional("gate", POLICY, "what holds for all gates of the suite"),
+    Field::optional(
+        "cluster",
+        CLUSTER,
+        "cases that are no independent evidence; without it a filled column `cluster` means shared inputs",
+    ),
+    Field::optional(
+        "quarantine",
+        Shape::List(&QUARANTINE),
+        "cases that are run and shown but not gated, for a time",
+    ),
     Field::optional("baseline", Shape::Text, "a run file to compare with"),
 ]);
 
@@ -103,6 +117,10 @@ pub struct Suite {
     pub gates: Vec<(GateRule, Place)>,
     /// What holds for all gates.
     pub policy: Policy,
+    /// How clusters are made of the cases.
+    pub cluster: Option<ClusterRule>,
+    /// Cases that are run and shown but not gated, with the places of their ids.
+    pub quarantine: Vec<(Quarantine, Place)>,
     /// A run file to compare with, and where it is named.
     pub baseline: Option<(String, Place)>,
     /// The file.
@@ -201,6 +219,7 @@ pub fn read(workspace: &Workspace, file: &str) -> Result<Suite> {
     let mut problems = Problems::default();
     SHAPE.check(&document, &document.root, "", &mut problems);
     check_lists(&document, &mut problems);
+    check_modes(&document, &mut problems);
     problems.finish()?;
     let root = &document.root;
     let listed = |name: &str| {
@@ -211,7 +230,13 @@ pub fn read(workspace: &Workspace, file: &str) -> Result<Suite> {
             .collect::<Vec<_>>()
     };
     let text = |name: &str| root.get(name).and_then(Node::text).map(str::to_owned);
-    let gates = root.get("gates").map(Node::items).unwrap_or_default();
+    let items = |name: &str| root.get(name).map(Node::items).unwrap_or_default();
+    let cluster = root
+        .get("cluster")
+        .map(|node| read_cluster(&document, node));
+    let sharing = cluster
+        .as_ref()
+        .map_or(Sharing::default(), |rule| rule.shares);
     Ok(Suite {
         name: text("name").unwrap_or_default(),
         description: text("description"),
@@ -228,11 +253,16 @@ pub fn read(workspace: &Workspace, file: &str) -> Result<Suite> {
             .and_then(Node::count)
             .map_or(1, |n| u32::try_from(n).unwrap_or(u32::MAX)),
         params: read_params(root.get("params")),
-        gates: gates
+        gates: items("gates")
             .iter()
             .map(|node| read_gate(&document, node))
             .collect(),
-        policy: read_policy(root.get("gate")),
+        policy: read_policy(root.get("gate"), sharing),
+        quarantine: items("quarantine")
+            .iter()
+            .map(|node| read_quarantine(&document, node))
+            .collect(),
+        cluster,
         baseline: root
             .get("baseline")
             .and_then(|node| Some((node.text()?.to_owned(), document.place(node)))),
@@ -278,8 +308,16 @@ impl Suite {
             .unwrap_or_default()
     }
 
-    /// Reads the cases.
+    /// Reads the cases, each with its cluster.
     pub fn cases(&self, workspace: &Workspace) -> Result<Dataset> {
+        let mut dataset = self.dataset(workspace)?;
+        if let Some(rule) = &self.cluster {
+            rule.apply(&mut dataset)?;
+        }
+        Ok(dataset)
+    }
+
+    fn dataset(&self, workspace: &Workspace) -> Result<Dataset> {
         if let Some(cases) = self.document.root.get("cases") {
             return golden::inline(&self.document, cases.items());
         }

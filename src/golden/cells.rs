@@ -83,16 +83,16 @@ impl Cells<'_> {
         }
     }
 
-    fn critical(&mut self) -> bool {
-        let Some(value) = self.take("critical") else {
+    fn flag(&mut self, reserved: &str) -> bool {
+        let Some(value) = self.take(reserved) else {
             return false;
         };
         match (value.as_bool(), value.as_str()) {
-            (Some(critical), _) => critical,
+            (Some(flag), _) => flag,
             (_, Some("true")) => true,
             (_, Some("false")) => false,
             _ => {
-                self.refuse("critical", &value, "true or false");
+                self.refuse(reserved, &value, "true or false");
                 false
             }
         }
@@ -139,7 +139,8 @@ pub(super) fn case_of(
         cluster: cells.text("cluster"),
         weight: cells.weight(),
         split: cells.text("split"),
-        critical: cells.critical(),
+        critical: cells.flag("critical"),
+        must_pass: cells.flag("must_pass"),
         scorers: cells.take("scorers"),
         golden: cells.take("golden"),
         // Without a mapping, what is left after the reserved cells were taken.

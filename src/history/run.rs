@@ -11,6 +11,7 @@ use crate::plan::selection::Selection;
 use crate::plan::{Grade, Graded, Metric, PASS};
 use crate::scorer::Score;
 use crate::suite::gate::{GateRule, Policy};
+use crate::suite::quarantine::Quarantine;
 use crate::units::Cost;
 
 /// Everything that is kept of one execution of a suite.
@@ -64,6 +65,12 @@ pub struct Header {
     pub gates: Vec<GateRule>,
     /// What holds for all gates.
     pub policy: Policy,
+    /// Cases that are shown but not gated: those whose quarantine was in force when the run began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quarantine: Vec<Quarantine>,
+    /// Entries of the quarantine that had expired by then, so that their cases count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quarantine_expired: Vec<Quarantine>,
     /// The digest of the dataset.
     pub dataset: Digest,
     /// The state of the source tree, where there is one.
@@ -74,6 +81,13 @@ pub struct Header {
     /// What came out, in one number for each metric of each subject; filled when the run ends.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub results: Vec<ResultRecord>,
+}
+
+impl Header {
+    /// Whether a case is gated: it is not in quarantine.
+    pub fn counts(&self, case: &str) -> bool {
+        !self.quarantine.iter().any(|entry| entry.case == case)
+    }
 }
 
 /// A metric of a subject in one number.
@@ -231,7 +245,13 @@ impl Run {
 
     fn mean(&self, subject: usize, value: impl Fn(&TrialRecord) -> Option<f64>) -> Option<f64> {
         let mut by_case: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
-        for trial in self.trials.iter().filter(|trial| trial.subject == subject) {
+        let is_counted: Vec<bool> = self
+            .cases
+            .iter()
+            .map(|case| self.header.counts(&case.id))
+            .collect();
+        let own = self.trials.iter().filter(|trial| trial.subject == subject);
+        for trial in own.filter(|trial| is_counted[trial.case]) {
             if let Some(value) = value(trial) {
                 let (sum, count) = by_case.entry(trial.case).or_default();
                 *sum += value;
