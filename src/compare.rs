@@ -6,12 +6,18 @@
 mod canary;
 mod case;
 mod change;
+mod confirm;
+pub mod foresight;
 pub mod looks;
 mod metric;
+mod must_pass;
+mod rules;
+mod settle;
 mod side;
 pub mod summary;
 #[cfg(test)]
 mod tests;
+mod units;
 mod values;
 mod wording;
 
@@ -19,10 +25,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::exchange::Outcome;
 use crate::history::run::{Header, Origin, Run, Status, TrialRecord};
-use crate::suite::OnInconclusive;
+use crate::suite::gate::OnInconclusive;
+use crate::suite::quarantine::Quarantine;
 use crate::units::Cost;
 use looks::Pairing;
-use metric::Measure;
+use metric::{Measure, Measurement};
 use side::Side;
 use summary::{
     Exit, FORMAT, MetricSummary, RunFacts, SubjectSummary, SuiteSummary, Summary, Verdict,
@@ -101,6 +108,7 @@ fn suite_summary<'a>(compared: &Compared<'a>, pairings: Vec<Pairing<'a>>) -> Sui
         baseline_rule: wording::baseline_rule(compared),
         verdict,
         headline: String::new(),
+        warnings: warnings(&run.header),
         changes: compared
             .baseline
             .map(|baseline| change::between(&baseline.header, &run.header))
@@ -117,6 +125,11 @@ fn suite_summary<'a>(compared: &Compared<'a>, pairings: Vec<Pairing<'a>>) -> Sui
     summary
 }
 
+fn warnings(header: &Header) -> Vec<String> {
+    let expired = header.quarantine_expired.iter();
+    expired.map(Quarantine::warning).collect()
+}
+
 fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> SubjectSummary<'a> {
     let header = &compared.run.header;
     let canary = canary::look(compared, &pairing);
@@ -124,16 +137,26 @@ fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> Subject
         now,
         before,
         measurements,
+        critical,
         ..
     } = pairing;
     let subject = now.subject();
     let before_subject = before.as_ref().map(Side::subject);
-    let metrics: Vec<MetricSummary<'a>> = measurements
+    let summaries = |measurements: &[Measurement<'a>]| -> Vec<MetricSummary<'a>> {
+        let measurements = measurements.iter();
+        measurements
+            .map(|one| one.summary(&header.policy))
+            .collect()
+    };
+    let (metrics, critical) = (summaries(&measurements), summaries(&critical));
+    let must_pass = must_pass::check(&now, header);
+    let broken = must_pass
         .iter()
-        .map(|measurement| measurement.summary(&header.policy))
-        .collect();
-    let mut verdict = worst(metrics.iter().filter_map(|metric| metric.verdict));
-    let cases = case::summaries(&now, before.as_ref(), header);
+        .filter_map(|case| (!case.holds).then_some(Verdict::Regressed));
+    let gates = metrics.iter().chain(&critical);
+    let mut verdict = worst(gates.filter_map(|metric| metric.verdict).chain(broken));
+    let (mut cases, chance) = case::summaries(&now, before.as_ref(), header);
+    must_pass::note(&must_pass, &mut cases);
     if now.has_too_many_unmeasured(header.policy.max_missing) && verdict != Verdict::Regressed {
         verdict = Verdict::Unmeasured;
     }
@@ -156,6 +179,10 @@ fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> Subject
         verdict,
         metrics,
         canary,
+        critical,
+        must_pass,
+        noise: case::noise(&cases),
+        chance,
         counts: counts.into_iter().collect(),
         outcomes: now.outcomes(),
         cases,

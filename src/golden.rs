@@ -3,6 +3,8 @@
 //! A row is flat. The reserved columns are [`RESERVED`]; every other column is a variable for the prompts. A cell is
 //! data: `{{ … }}` in it is text.
 
+mod cells;
+
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -15,10 +17,20 @@ use crate::document::{Document, Node, Source};
 use crate::error::{Diagnostic, Place, Problems, Result};
 use crate::text::suggest;
 use crate::workspace::Workspace;
+use cells::case_of;
 
 /// Columns that are no variables.
 pub const RESERVED: &[&str] = &[
-    "id", "expected", "tags", "cluster", "weight", "split", "critical", "scorers", "golden",
+    "id",
+    "expected",
+    "tags",
+    "cluster",
+    "weight",
+    "split",
+    "critical",
+    "must_pass",
+    "scorers",
+    "golden",
 ];
 
 /// A row as JSON Schema, for editors.
@@ -34,7 +46,8 @@ pub fn schema() -> Value {
             "cluster": text("cases with the same cluster are no independent evidence"),
             "weight": {"type": "number", "exclusiveMinimum": 0, "description": "its share in metrics (default 1)"},
             "split": text("the part of the dataset that it belongs to"),
-            "critical": {"type": "boolean", "description": "whether this case alone may fail the run"},
+            "critical": {"type": "boolean", "description": "whether this case is a gate of its own, which a drop of half of its trials fails (default false)"},
+            "must_pass": {"type": "boolean", "description": "whether every trial of this case must pass, whatever the others do (default false)"},
             "scorers": {"type": "array", "description": "scorers of this case, beside or over those of the suite"},
             "golden": {"type": "object", "description": "where the approved output came from"},
         },
@@ -64,9 +77,12 @@ pub struct Case {
     /// The part of the dataset that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<String>,
-    /// Whether this case alone may fail the run.
+    /// Whether this case is a gate of its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub critical: bool,
+    /// Whether every trial of this case must pass.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub must_pass: bool,
     /// Scorers of this case, beside those of the suite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scorers: Option<Value>,
@@ -361,143 +377,6 @@ fn cases_of(
     cases
 }
 
-/// Reads the cells of one row; notes those that are not what their column wants.
-struct Cells<'a> {
-    source: &'a Source,
-    row: Row,
-    columns: &'a Columns,
-    problems: &'a mut Problems,
-}
-
-impl Cells<'_> {
-    /// Takes a reserved cell; one without content is as good as none.
-    fn take(&mut self, reserved: &str) -> Option<Value> {
-        let value = self
-            .row
-            .values
-            .shift_remove(self.columns.column(reserved))?;
-        (!value.is_null() && value != "").then_some(value)
-    }
-
-    fn refuse(&mut self, reserved: &str, value: &Value, wants: &str) {
-        self.problems.push(
-            Diagnostic::new(format!(
-                "`{}` wants {wants}, found {value}",
-                self.columns.column(reserved)
-            ))
-            .at(self.source.place(self.row.span.clone())),
-        );
-    }
-
-    fn text(&mut self, reserved: &str) -> Option<String> {
-        match self.take(reserved)? {
-            Value::String(text) => Some(text),
-            Value::Number(number) => Some(number.to_string()),
-            other => {
-                self.refuse(reserved, &other, "a text");
-                None
-            }
-        }
-    }
-
-    fn tags(&mut self) -> Vec<String> {
-        let Some(value) = self.take("tags") else {
-            return Vec::new();
-        };
-        match &value {
-            Value::String(text) => text
-                .split(';')
-                .map(|tag| tag.trim().to_owned())
-                .filter(|tag| !tag.is_empty())
-                .collect(),
-            Value::Array(items) if items.iter().all(Value::is_string) => items
-                .iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect(),
-            other => {
-                self.refuse("tags", other, "a list of words, or words parted by `;`");
-                Vec::new()
-            }
-        }
-    }
-
-    fn weight(&mut self) -> f64 {
-        let Some(value) = self.take("weight") else {
-            return 1.0;
-        };
-        let weight = value
-            .as_f64()
-            .or_else(|| value.as_str()?.trim().parse().ok());
-        if let Some(weight) = weight.filter(|weight| weight.is_finite() && *weight > 0.0) {
-            weight
-        } else {
-            self.refuse("weight", &value, "a number above 0");
-            1.0
-        }
-    }
-
-    fn critical(&mut self) -> bool {
-        let Some(value) = self.take("critical") else {
-            return false;
-        };
-        match (value.as_bool(), value.as_str()) {
-            (Some(critical), _) => critical,
-            (_, Some("true")) => true,
-            (_, Some("false")) => false,
-            _ => {
-                self.refuse("critical", &value, "true or false");
-                false
-            }
-        }
-    }
-
-    /// The variables that the suite maps. A reserved column may be one too.
-    fn mapped(&self) -> Option<Map<String, Value>> {
-        let columns = self.columns.vars.as_ref()?.iter();
-        let cell = |(name, column): (&String, &String)| {
-            Some((name.clone(), self.row.values.get(column)?.clone()))
-        };
-        Some(columns.filter_map(cell).collect())
-    }
-}
-
-fn case_of(source: &Source, row: Row, columns: &Columns, problems: &mut Problems) -> Option<Case> {
-    let mut cells = Cells {
-        source,
-        row,
-        columns,
-        problems,
-    };
-    let mapped = cells.mapped();
-    let has_id = cells.row.values.contains_key(columns.column("id"));
-    let id = cells.text("id");
-    if has_id && id.is_none() {
-        let span = cells.row.span.clone();
-        cells.problems.push(
-            Diagnostic::new("this case has no id")
-                .at(source.place(span))
-                .help("give every case an id, or none of them"),
-        );
-        return None;
-    }
-    let case = Case {
-        expected: cells.take("expected"),
-        tags: cells.tags(),
-        cluster: cells.text("cluster"),
-        weight: cells.weight(),
-        split: cells.text("split"),
-        critical: cells.critical(),
-        scorers: cells.take("scorers"),
-        golden: cells.take("golden"),
-        // Without a mapping, what is left after the reserved cells were taken.
-        vars: mapped.unwrap_or(cells.row.values),
-        id: String::new(),
-    };
-    let id = id.unwrap_or_else(|| Digest::of(&case.vars).short());
-    Some(Case { id, ..case })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -599,7 +478,7 @@ mod tests {
             (
                 "cells",
                 "a.jsonl",
-                "{\"id\": \"a\", \"weight\": -1, \"tags\": 3, \"critical\": \"maybe\"}\n",
+                "{\"id\": \"a\", \"weight\": -1, \"tags\": 3, \"critical\": \"maybe\", \"must_pass\": 1}\n",
             ),
             ("empty", "a.jsonl", "\n"),
             ("not_a_list", "a.yaml", "id: a\n"),

@@ -20,6 +20,7 @@ use crate::prompt::{self, Prompt, PromptRef};
 use crate::provider;
 use crate::provider::price::{self, Price};
 use crate::scorer::{self, Answer, Score, Scorer, Target, Unit};
+use crate::suite::quarantine::check_quarantine;
 use crate::suite::{Sampling, Suite};
 use crate::text::suggest;
 use crate::units::Cost;
@@ -149,6 +150,8 @@ impl Plan {
             problems.finish()?;
             return Ok(None);
         };
+        let most = suite.policy.max_quarantine;
+        check_quarantine(&suite.quarantine, &dataset, most, now, &mut problems);
         selection.narrow(&mut dataset.cases);
         let case_scorers = case_scorers(workspace, &dataset, &mut metrics, &mut unscored);
         // A scorer that could not be read may be the one that a gate names.

@@ -12,6 +12,7 @@ use crate::error::{Diagnostic, Error, Result};
 use crate::files::replace_file_with;
 
 pub mod csv;
+mod facts;
 pub mod html;
 pub mod json;
 pub mod junit;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::document::{Data, Document, Node};
 use crate::error::{Diagnostic, Problems};
 use crate::text::suggest;
-use crate::units::{parse_duration, parse_share};
+use crate::units::{parse_day, parse_duration, parse_share};
 
 /// What a value may be.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,8 @@ pub enum Shape {
     Share,
     /// A span of time with its unit: `250ms`, `60s`, `1m30s`.
     Duration,
+    /// A day: `2026-12-31`.
+    Day,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// Anything.
@@ -118,6 +120,7 @@ impl Shape {
                 parse_share(text).is_some_and(|n| (0.0..=1.0).contains(&n))
             }
             (Self::Duration, Data::Text(text)) => parse_duration(text).is_some(),
+            (Self::Day, Data::Text(text)) => parse_day(text).is_some(),
             (Self::Choice(words), Data::Text(text)) => words.contains(&text.as_str()),
             _ => false,
         }
@@ -127,7 +130,9 @@ impl Shape {
     fn is_of_kind(&self, data: &Data) -> bool {
         match self {
             Self::Any | Self::Elsewhere(_) => true,
-            Self::Text | Self::Duration | Self::Choice(_) => matches!(data, Data::Text(_)),
+            Self::Text | Self::Duration | Self::Day | Self::Choice(_) => {
+                matches!(data, Data::Text(_))
+            }
             Self::Bool => matches!(data, Data::Bool(_)),
             Self::Count(_) | Self::Number(..) => matches!(data, Data::Number(_)),
             Self::Share => matches!(data, Data::Number(_) | Data::Text(_)),
@@ -172,6 +177,7 @@ impl Shape {
             Self::Number(low, high) => format!("a number from {low} to {high}"),
             Self::Share => "a share from 0 to 1, or a percentage".into(),
             Self::Duration => "a span of time".into(),
+            Self::Day => "a day, such as 2026-12-31".into(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::Any | Self::Elsewhere(_) => "a value".into(),
             Self::List(_) => "a list".into(),
@@ -206,6 +212,7 @@ impl Shape {
             Self::Duration => {
                 json!({"type": "string", "pattern": r"^\s*([0-9.]+\s*(ms|s|m|h|d)\s*)+$"})
             }
+            Self::Day => json!({"type": "string", "format": "date"}),
             Self::Choice(words) => json!({"enum": words}),
             Self::Any => json!(true),
             Self::List(item) => json!({"type": "array", "items": item.json_schema()}),

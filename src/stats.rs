@@ -12,7 +12,7 @@
 //! | did a metric drop | [`mod@unit`], [`trajectory`], [`shuffle`], [`mcnemar`], [`compare`], [`corpus`], [`bootstrap`] |
 //! | many comparisons at once | [`family`] |
 //! | did one case change, is it flaky | [`cases`], [`flakiness`] |
-//! | how many samples, when to stop | [`plan`], [`adaptive`], [`evalue`] |
+//! | how many samples, when to stop | [`plan`], [`design`], [`adaptive`], [`evalue`] |
 //! | did a series move | [`change_point`], [`trend`], [`cusum`] |
 //! | did inputs or outputs drift | [`ks`], [`psi`], [`divergence`], [`energy`] |
 //! | can a judge be trusted | [`agreement`], [`judge`] |
@@ -39,6 +39,7 @@ mod convolution;
 pub mod corpus;
 pub mod cusum;
 mod deals;
+pub mod design;
 pub mod divergence;
 pub mod energy;
 mod estimate;

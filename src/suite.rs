@@ -1,12 +1,13 @@
 //! Suites: which prompts meet which cases on which models, how the answers are graded, and what is allowed.
 
+pub mod cluster;
+pub mod gate;
+pub mod quarantine;
 mod sampling;
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Key, Node};
 use crate::error::{Diagnostic, Place, Problems, Result};
@@ -15,22 +16,14 @@ use crate::golden::{self, Columns, Dataset};
 use crate::prompt::PromptRef;
 use crate::shape::{Field, Shape};
 use crate::text::suggest;
-use crate::units::{parse_duration, parse_share};
 use crate::workspace::{PARAMS, Workspace, read_params};
+use cluster::{CLUSTER, ClusterRule, Sharing, read_cluster};
+use gate::{GATE, GateRule, POLICY, Policy, check_modes, read_gate, read_policy};
+use quarantine::{QUARANTINE, Quarantine, read_quarantine};
 pub use sampling::Sampling;
 
 /// The name under which the schema of a scorer stands in the schema of suites.
 pub const SCORER_SCHEMA: &str = "scorer";
-
-/// A drop that is accepted unless a gate says otherwise.
-pub const DEFAULT_TOLERANCE: f64 = 0.03;
-/// The error rate of the gate unless a suite says otherwise.
-pub const DEFAULT_ALPHA: f64 = 0.05;
-/// The share of cases without a usable trial above which nothing passes, unless a suite says otherwise.
-pub const DEFAULT_MAX_MISSING: f64 = 0.05;
-
-/// The age of a baseline from which it is looked at again, unless a suite says otherwise.
-const DEFAULT_MAX_AGE: Duration = Duration::from_hours(14 * 24);
 
 const DATASET: Shape = Shape::OneOf(&[
     Shape::Text,
@@ -51,53 +44,6 @@ const DATASET: Shape = Shape::OneOf(&[
             "variables and the columns that hold them; without it every other column is one",
         ),
     ]),
-]);
-
-const GATE: Shape = Shape::Record(&[
-    Field::required("metric", Shape::Text, "the metric that is watched"),
-    Field::optional(
-        "at_least",
-        Shape::Number(f64::NEG_INFINITY, f64::INFINITY),
-        "an absolute floor",
-    ),
-    Field::optional(
-        "at_most",
-        Shape::Number(f64::NEG_INFINITY, f64::INFINITY),
-        "an absolute ceiling, for latency, cost and tokens",
-    ),
-    Field::optional(
-        "tolerance",
-        Shape::Share,
-        "the largest accepted drop against the baseline (default 0.03); relative for latency, cost and tokens (default 10%)",
-    ),
-    Field::optional(
-        "informational",
-        Shape::Bool,
-        "shown, but never fails the run",
-    ),
-]);
-
-const POLICY: Shape = Shape::Record(&[
-    Field::optional(
-        "alpha",
-        Shape::Number(0.0001, 0.5),
-        "the error rate of the gate over the whole suite (default 0.05)",
-    ),
-    Field::optional(
-        "max_missing",
-        Shape::Share,
-        "the share of cases without a result above which nothing passes (default 0.05)",
-    ),
-    Field::optional(
-        "on_inconclusive",
-        Shape::Choice(&["pass", "warn", "fail"]),
-        "what an open verdict does to the exit code (default warn)",
-    ),
-    Field::optional(
-        "baseline_max_age",
-        Shape::Duration,
-        "the age of a baseline from which a drop is blamed on the run only after a second look at the baseline (default 14d)",
-    ),
 ]);
 
 /// Keys of a suite.
@@ -141,6 +87,16 @@ pub const SHAPE: Shape = Shape::Record(&[
         "what is allowed, metric by metric",
     ),
     Field::optional("gate", POLICY, "what holds for all gates of the suite"),
+    Field::optional(
+        "cluster",
+        CLUSTER,
+        "cases that are no independent evidence; without it a filled column `cluster` means shared inputs",
+    ),
+    Field::optional(
+        "quarantine",
+        Shape::List(&QUARANTINE),
+        "cases that are run and shown but not gated, for a time",
+    ),
     Field::optional("baseline", Shape::Text, "a run file to compare with"),
 ]);
 
@@ -163,61 +119,14 @@ pub struct Suite {
     pub gates: Vec<(GateRule, Place)>,
     /// What holds for all gates.
     pub policy: Policy,
+    /// How clusters are made of the cases.
+    pub cluster: Option<ClusterRule>,
+    /// Cases that are run and shown but not gated, with the places of their ids.
+    pub quarantine: Vec<(Quarantine, Place)>,
     /// A run file to compare with, and where it is named.
     pub baseline: Option<(String, Place)>,
     /// The file.
     pub document: Document,
-}
-
-/// What is allowed of one metric.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GateRule {
-    /// The metric.
-    pub metric: String,
-    /// An absolute floor.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at_least: Option<f64>,
-    /// An absolute ceiling.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at_most: Option<f64>,
-    /// The largest accepted drop against the baseline.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tolerance: Option<f64>,
-    /// Shown, but never fails the run.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub informational: bool,
-}
-
-/// What holds for all gates of a suite.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Policy {
-    /// The error rate over the whole suite.
-    pub alpha: f64,
-    /// The share of cases without a result above which nothing passes.
-    pub max_missing: f64,
-    /// What an open verdict does to the exit code.
-    pub on_inconclusive: OnInconclusive,
-    /// The age of a baseline, in seconds, from which a drop is blamed on the run only after a second look.
-    #[serde(default = "default_max_age")]
-    pub baseline_max_age: u64,
-}
-
-fn default_max_age() -> u64 {
-    DEFAULT_MAX_AGE.as_secs()
-}
-
-/// What an open verdict does to the exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnInconclusive {
-    /// Nothing.
-    Pass,
-    /// A warning.
-    Warn,
-    /// Exit code 4.
-    Fail,
 }
 
 /// The suites of the workspace by file, or those that `wanted` names by file or by name.
@@ -313,6 +222,7 @@ pub fn read(workspace: &Workspace, file: &str) -> Result<Suite> {
     SHAPE.check(&document, &document.root, "", &mut problems);
     check_lists(&document, &mut problems);
     sampling::check(&document, document.root.get("trials"), &mut problems);
+    check_modes(&document, &mut problems);
     problems.finish()?;
     let root = &document.root;
     let listed = |name: &str| {
@@ -323,7 +233,13 @@ pub fn read(workspace: &Workspace, file: &str) -> Result<Suite> {
             .collect::<Vec<_>>()
     };
     let text = |name: &str| root.get(name).and_then(Node::text).map(str::to_owned);
-    let gates = root.get("gates").map(Node::items).unwrap_or_default();
+    let items = |name: &str| root.get(name).map(Node::items).unwrap_or_default();
+    let cluster = root
+        .get("cluster")
+        .map(|node| read_cluster(&document, node));
+    let sharing = cluster
+        .as_ref()
+        .map_or(Sharing::default(), |rule| rule.shares);
     Ok(Suite {
         name: text("name").unwrap_or_default(),
         description: text("description"),
@@ -337,11 +253,16 @@ pub fn read(workspace: &Workspace, file: &str) -> Result<Suite> {
             .collect(),
         sampling: Sampling::read(root.get("trials")),
         params: read_params(root.get("params")),
-        gates: gates
+        gates: items("gates")
             .iter()
             .map(|node| read_gate(&document, node))
             .collect(),
-        policy: read_policy(root.get("gate")),
+        policy: read_policy(root.get("gate"), sharing),
+        quarantine: items("quarantine")
+            .iter()
+            .map(|node| read_quarantine(&document, node))
+            .collect(),
+        cluster,
         baseline: root
             .get("baseline")
             .and_then(|node| Some((node.text()?.to_owned(), document.place(node)))),
@@ -377,45 +298,6 @@ fn check_lists(document: &Document, problems: &mut Problems) {
     }
 }
 
-fn read_share(node: &Node) -> Option<f64> {
-    node.number().or_else(|| parse_share(node.text()?))
-}
-
-fn read_gate(document: &Document, node: &Node) -> (GateRule, Place) {
-    let number = |name: &str| node.get(name).and_then(Node::number);
-    let metric = node.get("metric");
-    let rule = GateRule {
-        metric: metric.and_then(Node::text).unwrap_or_default().to_owned(),
-        at_least: number("at_least"),
-        at_most: number("at_most"),
-        tolerance: node.get("tolerance").and_then(read_share),
-        informational: node
-            .get("informational")
-            .and_then(Node::bool)
-            .unwrap_or(false),
-    };
-    (rule, document.place(metric.unwrap_or(node)))
-}
-
-fn read_policy(node: Option<&Node>) -> Policy {
-    let get = |name: &str| node.and_then(|node| node.get(name));
-    Policy {
-        alpha: get("alpha").and_then(Node::number).unwrap_or(DEFAULT_ALPHA),
-        max_missing: get("max_missing")
-            .and_then(read_share)
-            .unwrap_or(DEFAULT_MAX_MISSING),
-        on_inconclusive: match get("on_inconclusive").and_then(Node::text) {
-            Some("pass") => OnInconclusive::Pass,
-            Some("fail") => OnInconclusive::Fail,
-            _ => OnInconclusive::Warn,
-        },
-        baseline_max_age: get("baseline_max_age")
-            .and_then(|node| parse_duration(node.text()?))
-            .unwrap_or(DEFAULT_MAX_AGE)
-            .as_secs(),
-    }
-}
-
 impl Suite {
     /// The entries of `scorers`, as written.
     pub fn scorer_nodes(&self) -> &[Node] {
@@ -426,8 +308,16 @@ impl Suite {
             .unwrap_or_default()
     }
 
-    /// Reads the cases.
+    /// Reads the cases, each with its cluster.
     pub fn cases(&self, workspace: &Workspace) -> Result<Dataset> {
+        let mut dataset = self.dataset(workspace)?;
+        if let Some(rule) = &self.cluster {
+            rule.apply(&mut dataset)?;
+        }
+        Ok(dataset)
+    }
+
+    fn dataset(&self, workspace: &Workspace) -> Result<Dataset> {
         if let Some(cases) = self.document.root.get("cases") {
             return golden::inline(&self.document, cases.items());
         }

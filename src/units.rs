@@ -152,6 +152,23 @@ pub fn count(n: usize, noun: &str) -> String {
     }
 }
 
+/// A day such as `2026-12-31`, in the one form that sorts by time.
+pub fn parse_day(text: &str) -> Option<String> {
+    let day: jiff::civil::Date = text.trim().parse().ok()?;
+    Some(day.to_string())
+}
+
+/// The day of a moment, in milliseconds since 1970, in UTC.
+pub fn day_of(milliseconds: i64) -> Option<String> {
+    let moment = jiff::Timestamp::from_millisecond(milliseconds).ok()?;
+    Some(
+        jiff::tz::TimeZone::UTC
+            .to_datetime(moment)
+            .date()
+            .to_string(),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,6 +188,15 @@ mod tests {
         for bad in ["", "60", "s", "-1s", "1 fortnight", "1e400s"] {
             assert_eq!(parse_duration(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_day_has_one_form_and_ends_at_midnight_in_utc() {
+        assert_eq!(parse_day("2026-12-31").as_deref(), Some("2026-12-31"));
+        assert_eq!(parse_day("2026-02-30"), None);
+        assert_eq!(parse_day("soon"), None);
+        assert_eq!(day_of(1_798_761_599_999).as_deref(), Some("2026-12-31"));
+        assert_eq!(day_of(1_798_761_600_000).as_deref(), Some("2027-01-01"));
     }
 
     #[test]

@@ -1,15 +1,25 @@
 //! `regauge check`: everything that can be known without a call.
 
+mod gates;
+
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
 
 use super::Exit;
+use super::calls::block_on;
 use super::console::Console;
 use super::select::SelectArgs;
+use crate::compare::foresight::{Foresight, foresee};
+use crate::engine::endpoint::now_ms;
 use crate::error::Result;
+use crate::execute::record;
+use crate::history::baseline;
+use crate::history::run::Header;
+use crate::history::store::History;
 use crate::plan::{Forecast, Plan};
 use crate::provider::price;
+use crate::suite::quarantine::Quarantine;
 use crate::units::{Cost, count};
 use crate::workspace::Workspace;
 
@@ -22,38 +32,32 @@ pub(super) struct CheckArgs {
     json: bool,
 }
 
+/// A plan with what is known of it before it is run.
+struct Checked {
+    plan: Plan,
+    /// The record that a run would have.
+    header: Header,
+    /// What each gate will be able to see, subject by subject.
+    gates: Vec<Foresight>,
+    forecasts: Vec<Forecast>,
+}
+
 pub(super) fn run(args: &CheckArgs, workspace: &Workspace, console: &Console) -> Result<Exit> {
     let plans = args.select.plans(workspace, &[])?;
-    let forecasts: Vec<Vec<Forecast>> = plans
-        .iter()
-        .map(|plan| {
-            (0..plan.subjects.len())
-                .map(|subject| plan.forecast(subject))
-                .collect()
-        })
-        .collect();
+    let all = block_on(checked(workspace, plans))?;
+    for warning in all.iter().flat_map(Checked::warnings) {
+        console.note(&format!("warning: {warning}"));
+    }
     if args.json {
-        console.json(
-            &plans
-                .iter()
-                .zip(&forecasts)
-                .map(|(plan, forecasts)| to_json(plan, forecasts))
-                .collect(),
-        );
+        console.json(&all.iter().map(Checked::to_json).collect());
         return Ok(Exit::Pass);
     }
-    for (plan, forecasts) in plans.iter().zip(&forecasts) {
-        console.print(&show(plan, forecasts));
+    for checked in &all {
+        console.print(&checked.show());
     }
-    let calls: usize = forecasts
-        .iter()
-        .flatten()
-        .map(|forecast| forecast.calls)
-        .sum();
-    let cost = forecasts
-        .iter()
-        .flatten()
-        .try_fold(Cost::ZERO, |sum, forecast| Some(sum + forecast.cost?));
+    let forecasts = || all.iter().flat_map(|checked| &checked.forecasts);
+    let calls: usize = forecasts().map(|forecast| forecast.calls).sum();
+    let cost = forecasts().try_fold(Cost::ZERO, |sum, forecast| Some(sum + forecast.cost?));
     let money = match cost {
         Some(cost) => format!("at most {cost} by the prices of {}", price::table_date()),
         None => "cost unknown: a price or a token limit is missing".to_owned(),
@@ -61,89 +65,130 @@ pub(super) fn run(args: &CheckArgs, workspace: &Workspace, console: &Console) ->
     console.line(&format!(
         "{} in {}, {money}",
         count(calls, "call"),
-        count(plans.len(), "suite")
+        count(all.len(), "suite")
     ));
     Ok(Exit::Pass)
 }
 
-fn show(plan: &Plan, forecasts: &[Forecast]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header([
-        "subject",
-        "model",
-        "cases",
-        "trials",
-        "calls",
-        "prompt tokens",
-        "answer tokens",
-        "cost at most",
-    ]);
-    for (subject, forecast) in plan.subjects.iter().zip(forecasts) {
-        table.add_row([
-            subject.prompt.label(),
-            format!("{} ({})", subject.alias, subject.model.model),
-            plan.dataset.cases.len().to_string(),
-            looks(plan),
-            forecast.calls.to_string(),
-            format!("~{}", forecast.input_tokens),
-            forecast
-                .output_tokens
-                .map_or_else(|| "no limit".to_owned(), |tokens| format!("≤ {tokens}")),
-            forecast
-                .cost
-                .map_or_else(|| "unknown".to_owned(), |cost| cost.to_string()),
+/// The plans with their baselines. A history that is not there yet is not made.
+async fn checked(workspace: &Workspace, plans: Vec<Plan>) -> Result<Vec<Checked>> {
+    let history = History::open_existing(workspace).await?;
+    let now = now_ms();
+    let mut all = Vec::new();
+    for plan in plans {
+        let header = record::new_header(&plan, "", None, now);
+        let choice = match &history {
+            Some(history) => {
+                let suite = Some(&plan.suite);
+                Some(baseline::choose(workspace, history, &header, None, suite).await?)
+            }
+            None => baseline::from_file(workspace, &plan.suite)?,
+        };
+        let baseline = choice.and_then(|choice| choice.run);
+        all.push(Checked {
+            forecasts: (0..plan.subjects.len())
+                .map(|subject| plan.forecast(subject))
+                .collect(),
+            gates: foresee(&header, &plan.dataset.cases, baseline.as_ref()),
+            header,
+            plan,
+        });
+    }
+    Ok(all)
+}
+
+impl Checked {
+    fn warnings(&self) -> Vec<String> {
+        let expired = self.header.quarantine_expired.iter();
+        let mut warnings: Vec<String> = expired.map(Quarantine::warning).collect();
+        warnings.extend(gates::warnings(self));
+        warnings
+    }
+
+    fn show(&self) -> String {
+        let plan = &self.plan;
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_header([
+            "subject",
+            "model",
+            "cases",
+            "trials",
+            "calls",
+            "prompt tokens",
+            "answer tokens",
+            "cost at most",
         ]);
+        for (subject, forecast) in plan.subjects.iter().zip(&self.forecasts) {
+            table.add_row([
+                subject.prompt.label(),
+                format!("{} ({})", subject.alias, subject.model.model),
+                plan.dataset.cases.len().to_string(),
+                looks(plan),
+                forecast.calls.to_string(),
+                format!("~{}", forecast.input_tokens),
+                forecast
+                    .output_tokens
+                    .map_or_else(|| "no limit".to_owned(), |tokens| format!("≤ {tokens}")),
+                forecast
+                    .cost
+                    .map_or_else(|| "unknown".to_owned(), |cost| cost.to_string()),
+            ]);
+        }
+        for column in table.column_iter_mut().skip(2) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        let metrics: Vec<&str> = plan
+            .metrics
+            .iter()
+            .map(|metric| metric.name.as_str())
+            .collect();
+        let description = plan
+            .suite
+            .description
+            .as_deref()
+            .map_or_else(String::new, |text| format!(": {text}"));
+        format!(
+            "{}{description}\n{table}\n  graded by {}\n{}\n",
+            plan.suite.name,
+            metrics.join(", "),
+            gates::table(self)
+        )
     }
-    for column in table.column_iter_mut().skip(2) {
-        column.set_cell_alignment(CellAlignment::Right);
+
+    fn to_json(&self) -> serde_json::Value {
+        let plan = &self.plan;
+        let subjects: Vec<serde_json::Value> = plan
+            .subjects
+            .iter()
+            .zip(&self.forecasts)
+            .map(|(subject, forecast)| {
+                json!({
+                    "prompt": subject.prompt.label(),
+                    "model": subject.alias,
+                    "calls": forecast.calls,
+                    "prompt_tokens": forecast.input_tokens,
+                    "answer_tokens": forecast.output_tokens,
+                    "cost_usd": forecast.cost.map(Cost::usd),
+                })
+            })
+            .collect();
+        json!({
+            "suite": plan.suite.name,
+            "file": &*plan.suite.document.source.file,
+            "cases": plan.dataset.cases.len(),
+            "trials": plan.sampling.most(),
+            "looks": plan.sampling.looks,
+            "metrics": plan.metrics.iter().map(|metric| metric.name.as_str()).collect::<Vec<_>>(),
+            "subjects": subjects,
+            "gates": self.gates,
+            "warnings": self.warnings(),
+        })
     }
-    let metrics: Vec<&str> = plan
-        .metrics
-        .iter()
-        .map(|metric| metric.name.as_str())
-        .collect();
-    let description = plan
-        .suite
-        .description
-        .as_deref()
-        .map_or_else(String::new, |text| format!(": {text}"));
-    format!(
-        "{}{description}\n{table}\n  graded by {}\n\n",
-        plan.suite.name,
-        metrics.join(", ")
-    )
 }
 
 /// Calls for each case: a number, or those of the looks.
 fn looks(plan: &Plan) -> String {
     let looks: Vec<String> = plan.sampling.looks.iter().map(u32::to_string).collect();
     looks.join(", ")
-}
-
-fn to_json(plan: &Plan, forecasts: &[Forecast]) -> serde_json::Value {
-    let subjects: Vec<serde_json::Value> = plan
-        .subjects
-        .iter()
-        .zip(forecasts)
-        .map(|(subject, forecast)| {
-            json!({
-                "prompt": subject.prompt.label(),
-                "model": subject.alias,
-                "calls": forecast.calls,
-                "prompt_tokens": forecast.input_tokens,
-                "answer_tokens": forecast.output_tokens,
-                "cost_usd": forecast.cost.map(Cost::usd),
-            })
-        })
-        .collect();
-    json!({
-        "suite": plan.suite.name,
-        "file": &*plan.suite.document.source.file,
-        "cases": plan.dataset.cases.len(),
-        "trials": plan.sampling.most(),
-        "looks": plan.sampling.looks,
-        "metrics": plan.metrics.iter().map(|metric| metric.name.as_str()).collect::<Vec<_>>(),
-        "subjects": subjects,
-    })
 }

@@ -121,6 +121,12 @@ pub(super) fn publish(
     let compared: Vec<Compared<'_>> = comparisons.iter().map(Comparison::compared).collect();
     let summary = compare::summarize(&compared, args.strict);
     let written = report::write(&summary, &args.formats()?, &workspace.root.join(&args.out))?;
+    if args.json || args.quiet {
+        // The page for the terminal shows them itself.
+        for warning in summary.suites.iter().flat_map(|suite| &suite.warnings) {
+            console.note(&format!("warning: {warning}"));
+        }
+    }
     if args.json {
         console.print(&report::json::to_string(&summary)?);
     } else if args.quiet {

@@ -6,20 +6,20 @@ use super::metric::{self, Look, Measurement};
 use super::side::Side;
 use super::summary::{Canary, Verdict};
 use super::wording;
+use crate::stats::real;
 
 /// The two-sided level at which an endpoint counts as moved.
 const LEVEL: f64 = 0.01;
 
 /// What the canary says of the metrics of a subject that regressed; `None` where it was not called.
 pub(super) fn look(compared: &Compared<'_>, pairing: &Pairing<'_>) -> Option<Canary> {
-    let run = compared.canary?;
+    let (run, header) = (compared.canary?, &compared.run.header);
     let before = pairing.before.as_ref()?;
-    let again = Side::new(run, run.header.twin(pairing.now.subject())?);
+    let again = Side::new(run, run.header.twin(pairing.now.subject())?, header);
     let look = Look {
         share: 1.0,
         trials: None,
     };
-    let header = &compared.run.header;
     let measured = metric::measure_all(header, &again, Some(before), look);
     let regressed: Vec<&str> = pairing
         .measurements
@@ -35,7 +35,7 @@ pub(super) fn look(compared: &Compared<'_>, pairing: &Pairing<'_>) -> Option<Can
         .filter_map(|measurement| Some((two_sided(measurement)?, measurement)))
         .min_by(|(one, _), (other, _)| one.total_cmp(other));
     let (p, measurement) = worst?;
-    let p = (p * wording::real(regressed.len())).min(1.0);
+    let p = (p * real(regressed.len())).min(1.0);
     let has_moved = p <= LEVEL;
     let summary = measurement.summary(&header.policy);
     Some(Canary {

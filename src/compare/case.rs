@@ -1,125 +1,101 @@
 //! What became of each case.
 
-use super::Compared;
-use super::metric::Measure;
+use super::confirm::Fresh;
+use super::metric::{Measure, deciding_measure};
 use super::side::{Side, same_input};
-use super::summary::{CaseSummary, CaseVerdict, Passed, ScoreSummary, TrialSummary};
+use super::summary::{CaseSummary, CaseVerdict, Chance, Passed, ScoreSummary, TrialSummary};
 use crate::exchange::Reply;
 use crate::golden::Case;
 use crate::history::run::{Header, TrialRecord};
 use crate::plan::{Graded, Metric};
-use crate::scorer::Unit;
-use crate::stats::cases::{
-    self, CaseLimits, CaseTrials, can_still_convict, case_p, case_verdict, is_worth_confirming,
-    same_outputs,
-};
-use crate::stats::unit::{Kind, range};
+use crate::stats::cases::{self, CaseLimits, CaseTrials, case_p, case_verdict, same_outputs};
+use crate::stats::flakiness::disagreement;
+use crate::stats::moments::mean;
+use crate::stats::unit::{SAME_SCORE, is_zero_or_one, range};
+use crate::stats::{SLACK, real};
+use crate::suite::gate::Policy;
 
 /// The cases of a subject, worst first, then in the order of the dataset; those that only the baseline has come last
-/// of their verdict.
+/// of their verdict. With them the number of those that chance alone would list.
 pub(super) fn summaries<'a>(
     now: &Side<'a>,
     before: Option<&Side<'a>>,
     header: &'a Header,
-) -> Vec<CaseSummary<'a>> {
+) -> (Vec<CaseSummary<'a>>, Chance) {
     let measure = deciding_measure(now, header);
-    let mut found: Vec<(f64, CaseSummary<'a>)> = (0..now.case_count())
+    let mut found: Vec<Found<'a>> = (0..now.case_count())
         .map(|case| {
             let twin = before
                 .and_then(|before| before.find(&now.case(case).id).map(|other| (before, other)));
-            summary(now, case, twin, before.is_some(), measure)
+            let baseline = Baseline {
+                is_there: before.is_some(),
+                twin,
+            };
+            summary(now, case, &baseline, measure, header)
         })
         .collect();
+    let informative = found.iter().filter(|found| found.is_informative).count();
+    let chance = Chance {
+        informative,
+        listed: real(informative) * header.policy.case_level,
+    };
     if let Some(before) = before {
         let gone =
             (0..before.case_count()).filter(|case| now.find(&before.case(*case).id).is_none());
-        found.extend(gone.map(|case| (0.0, removed(before, case, &now.run.header.metrics))));
+        found.extend(gone.map(|case| Found {
+            rise: 0.0,
+            is_informative: false,
+            case: removed(before, case, &now.run.header.metrics),
+        }));
     }
-    found.sort_by(|(a, one), (b, other)| one.verdict.cmp(&other.verdict).then(a.total_cmp(b)));
-    found.into_iter().map(|(_, case)| case).collect()
+    found.sort_by(|one, other| {
+        let by_verdict = one.case.verdict.cmp(&other.case.verdict);
+        by_verdict.then(one.rise.total_cmp(&other.rise))
+    });
+    (found.into_iter().map(|found| found.case).collect(), chance)
 }
 
-/// What decides on a case: whether its trials pass, or where nothing is asked of them their first graded score.
-fn deciding_measure(side: &Side<'_>, header: &Header) -> Option<Measure> {
-    let mut trials = (0..side.case_count()).flat_map(|case| side.trials(case));
-    if trials.any(|trial| trial.passed().is_some()) {
-        return Some(Measure::Pass);
+/// A case with what is known of its scores.
+struct Found<'a> {
+    /// How much its score rose, which orders cases of the same verdict.
+    rise: f64,
+    /// Whether it is gated and its trials differ at all, so that chance may list it.
+    is_informative: bool,
+    case: CaseSummary<'a>,
+}
+
+/// How often two trials of the same case disagree, over the cases that have two.
+pub(super) fn noise(cases: &[CaseSummary<'_>]) -> Option<f64> {
+    let counted = cases.iter().filter(|case| case.quarantine.is_none());
+    let shares: Vec<f64> = counted.filter_map(|case| case.disagreement).collect();
+    mean(&shares)
+}
+
+/// What a case is compared with.
+struct Baseline<'s, 'a> {
+    /// Whether there is a baseline at all.
+    is_there: bool,
+    /// The case in it.
+    twin: Option<(&'s Side<'a>, usize)>,
+}
+
+pub(super) fn limits_of(policy: &Policy) -> CaseLimits {
+    CaseLimits {
+        tolerance: policy.case_tolerance,
+        level: policy.case_level,
     }
-    header
-        .metrics
-        .iter()
-        .position(|metric| metric.unit == Unit::Share)
-        .map(Measure::Scored)
 }
 
-/// The cases of a subject that are suspect, and that `left` more trials of their own might convict.
-pub(super) fn worth_confirming(
-    (now, before): (&Side<'_>, &Side<'_>),
-    compared: &Compared<'_>,
-    left: usize,
-) -> Vec<usize> {
-    let Some(measure) = deciding_measure(now, &compared.run.header) else {
-        return Vec::new();
-    };
-    let limits = CaseLimits::default();
-    let is_worth = |case: &usize| {
-        let source = now.case(*case);
-        let Some(other) = before.find(&source.id) else {
-            return false;
-        };
-        let (base, cand) = (before.values(measure, other), now.values(measure, *case));
-        let pair = CaseTrials {
-            base: Some(&base),
-            cand: Some(&cand),
-            input_changed: !same_input(source, before.case(other)),
-            same_outputs: false,
-        };
-        let against = if compared.is_control() {
-            // Called in the same window, the other side has trials of its own too; at best all that are left pass.
-            let mut fresh = fresh_values(before, measure, other);
-            fresh.extend(vec![1.0; left]);
-            fresh
-        } else {
-            base.clone()
-        };
-        let kind = Kind::of_scores(base.iter().chain(&cand).copied());
-        is_worth_confirming(
-            case_verdict(&pair, &limits),
-            kind,
-            mean(&cand) - mean(&base),
-        ) && can_still_convict(&against, &fresh_values(now, measure, *case), left, &limits)
-    };
-    (0..now.case_count()).filter(is_worth).collect()
-}
-
-/// What the trials say that were drawn to confirm or clear a case.
-fn fresh_values(side: &Side<'_>, measure: Measure, case: usize) -> Vec<f64> {
-    side.fresh(case)
-        .filter_map(|trial| measure.of(trial))
-        .collect()
-}
-
-/// The fresh trials of a case on both sides.
-fn fresh_of_both(
-    (now, case): (&Side<'_>, usize),
-    twin: Option<(&Side<'_>, usize)>,
-    measure: Option<Measure>,
-) -> (Vec<f64>, Vec<f64>) {
-    let fresh = |(side, case): (&Side<'_>, usize)| {
-        measure.map_or_else(Vec::new, |measure| fresh_values(side, measure, case))
-    };
-    (fresh((now, case)), twin.map_or_else(Vec::new, fresh))
-}
-
-/// A case with how much its score rose, which orders cases of the same verdict.
 fn summary<'a>(
     now: &Side<'a>,
     case: usize,
-    twin: Option<(&Side<'a>, usize)>,
-    has_baseline: bool,
+    baseline: &Baseline<'_, 'a>,
     measure: Option<Measure>,
-) -> (f64, CaseSummary<'a>) {
+    header: &'a Header,
+) -> Found<'a> {
+    let twin = baseline.twin;
     let source = now.case(case);
+    let limits = limits_of(&header.policy);
     let trials = now.trials(case);
     let values =
         |side: &Side<'_>, case| measure.map_or_else(Vec::new, |measure| side.values(measure, case));
@@ -127,83 +103,61 @@ fn summary<'a>(
         values(now, case),
         twin.map(|(side, other)| values(side, other)),
     );
-    let (confirming, fresh_base) = fresh_of_both((now, case), twin, measure);
-    // The other side has fresh trials too where it was called in the same window.
-    let against = if fresh_base.is_empty() {
-        base.as_deref().unwrap_or_default()
-    } else {
-        &fresh_base
-    };
     let is_same_input = twin.is_none_or(|(side, other)| same_input(source, side.case(other)));
-    let verdict = if !has_baseline {
-        first_verdict(now.is_measured(case), &cand)
+    let fresh = Fresh::of((now, case), twin, measure);
+    let verdict = if !baseline.is_there {
+        first_verdict(now.is_measured(case), &cand, &limits)
     } else if measure.is_none() {
         verdict_by_words(now, case, twin)
     } else {
-        let same_outputs = twin
-            .is_some_and(|(side, other)| same_outputs(&side.outputs(other), &now.outputs(case)));
-        let limits = CaseLimits::default();
         let pair = CaseTrials {
             base: base.as_deref(),
             cand: Some(&cand),
             input_changed: !is_same_input,
-            same_outputs,
+            same_outputs: twin.is_some_and(|twin| has_same_outputs((now, case), twin)),
         };
-        let verdict = of_statistics(case_verdict(&pair, &limits));
-        if confirming.is_empty() {
-            verdict
-        } else {
-            confirmed(verdict, (against, &confirming), &cand)
-        }
+        let first = of_statistics(case_verdict(&pair, &limits));
+        fresh.verdict(first, (base.as_deref(), &cand), &limits)
     };
-    let rise = base.as_deref().map_or(0.0, |base| mean(&cand) - mean(base));
-    let deciding = if confirming.is_empty() {
-        &cand
-    } else {
-        &confirming
-    };
-    let p = Some(against)
-        .filter(|_| is_same_input && base.is_some())
-        .and_then(|against| case_p(against, deciding))
+    let rise = base
+        .as_deref()
+        .and_then(|base| Some(mean(&cand)? - mean(base)?))
+        .unwrap_or(0.0);
+    let comparable = base.as_deref().filter(|_| is_same_input);
+    let is_informative = comparable.is_some_and(|base| differ(base, &cand));
+    let p = comparable
+        .and_then(|base| {
+            let (base, cand) = fresh.deciding(base, &cand);
+            case_p(base, cand)
+        })
         .map(|p| p.lower);
     let metrics = &now.run.header.metrics;
     let summary = CaseSummary {
         verdict,
-        why: why(trials, &now.run.header),
+        why: why(trials, header),
         passed: count_passed(trials),
         passed_before: twin.map(|(side, other)| count_passed(side.trials(other))),
         p,
+        disagreement: disagreement_of(&cand),
+        quarantine: header
+            .quarantine
+            .iter()
+            .find(|entry| entry.case == source.id),
         trials: trial_summaries(now, case, metrics),
         trials_before: twin.map_or_else(Vec::new, |(side, other)| {
             trial_summaries(side, other, metrics)
         }),
         ..empty(source)
     };
-    (rise, summary)
+    Found {
+        rise,
+        is_informative: is_informative && summary.quarantine.is_none(),
+        case: summary,
+    }
 }
 
-/// The verdict on a suspect case from the trials that were drawn for it, and from nothing else. One that they do not
-/// convict is flaky where they differ from the first trials.
-fn confirmed(
-    suspected: CaseVerdict,
-    (base, fresh): (&[f64], &[f64]),
-    first: &[f64],
-) -> CaseVerdict {
-    let limits = CaseLimits::default();
-    let pair = CaseTrials {
-        base: Some(base),
-        cand: Some(fresh),
-        input_changed: false,
-        same_outputs: false,
-    };
-    let all: Vec<f64> = first.iter().chain(fresh).copied().collect();
-    if case_verdict(&pair, &limits) == cases::CaseVerdict::Regressed {
-        CaseVerdict::Regressed
-    } else if range(&all) > limits.tolerance {
-        CaseVerdict::Flaky
-    } else {
-        suspected
-    }
+fn has_same_outputs(one: (&Side<'_>, usize), other: (&Side<'_>, usize)) -> bool {
+    same_outputs(&other.0.outputs(other.1), &one.0.outputs(one.1))
 }
 
 fn removed<'a>(before: &Side<'a>, case: usize, metrics: &[Metric]) -> CaseSummary<'a> {
@@ -228,6 +182,10 @@ fn empty(case: &Case) -> CaseSummary<'_> {
         },
         passed_before: None,
         p: None,
+        disagreement: None,
+        critical: case.critical,
+        must_pass: case.must_pass,
+        quarantine: None,
         tags: &case.tags,
         input: &case.vars,
         expected: case.expected.as_ref(),
@@ -237,10 +195,15 @@ fn empty(case: &Case) -> CaseSummary<'_> {
 }
 
 /// Without a baseline a case is new, unless it has no result or its trials disagree.
-fn first_verdict(is_measured: bool, scores: &[f64]) -> CaseVerdict {
+fn first_verdict(is_measured: bool, scores: &[f64], limits: &CaseLimits) -> CaseVerdict {
+    let (low, high) = scores
+        .iter()
+        .fold((f64::MAX, f64::MIN), |(low, high), score| {
+            (low.min(*score), high.max(*score))
+        });
     if !is_measured {
         CaseVerdict::Unmeasured
-    } else if range(scores) > CaseLimits::default().tolerance {
+    } else if high - low > limits.tolerance + SLACK {
         CaseVerdict::Flaky
     } else {
         CaseVerdict::New
@@ -388,14 +351,15 @@ fn trial_summary<'a>(
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts of trials are far below 2^53"
-)]
-fn mean(values: &[f64]) -> f64 {
-    if values.is_empty() {
-        0.0
-    } else {
-        values.iter().sum::<f64>() / values.len() as f64
-    }
+/// Whether both sides have trials, and not all of them have the same score.
+fn differ(base: &[f64], cand: &[f64]) -> bool {
+    let pooled: Vec<f64> = base.iter().chain(cand).copied().collect();
+    !base.is_empty() && !cand.is_empty() && range(&pooled) > SAME_SCORE
+}
+
+/// How often two of these trials disagree, where each either passes or fails.
+fn disagreement_of(scores: &[f64]) -> Option<f64> {
+    let is_binary = scores.iter().all(|score| is_zero_or_one(*score));
+    let passes = scores.iter().filter(|score| **score > 0.5).count();
+    disagreement(passes, scores.len()).filter(|_| is_binary)
 }

@@ -6,7 +6,7 @@
 use super::metric::{self, Look, Measurement};
 use super::side::Side;
 use super::summary::Verdict;
-use super::{Compared, case};
+use super::{Compared, confirm};
 use crate::history::run::Role;
 use crate::stats::adaptive::{self, Schedule, Step, adaptive_step};
 use crate::stats::family::{self, Test};
@@ -20,6 +20,8 @@ pub(super) struct Pairing<'a> {
     pub(super) now: Side<'a>,
     pub(super) before: Option<Side<'a>>,
     pub(super) measurements: Vec<Measurement<'a>>,
+    /// The critical cases, each a gate of its own.
+    pub(super) critical: Vec<Measurement<'a>>,
     /// Whether more trials might settle an open verdict, and looks are left.
     pub(super) is_open: bool,
 }
@@ -38,8 +40,7 @@ pub fn standings(compared: &[Compared<'_>]) -> Vec<Vec<Standing>> {
     let standing = |pairing: &Pairing<'_>| Standing {
         is_open: pairing.is_open,
         is_regressed: pairing
-            .measurements
-            .iter()
+            .gates()
             .any(|measurement| measurement.verdict().0 == Some(Verdict::Regressed)),
     };
     decide_all(compared)
@@ -55,7 +56,7 @@ pub fn suspects(compared: &Compared<'_>, left: usize) -> Vec<(usize, usize)> {
     for (subject, pairing) in pair(compared).iter().enumerate() {
         if let Some(before) = &pairing.before {
             let sides = (&pairing.now, before);
-            let cases = case::worth_confirming(sides, compared, left);
+            let cases = confirm::worth_confirming(sides, compared, left);
             found.extend(cases.into_iter().map(|case| (subject, case)));
         }
     }
@@ -94,15 +95,16 @@ fn pair<'a>(compared: &Compared<'a>) -> Vec<Pairing<'a>> {
     let header = &compared.run.header;
     (0..header.subjects.len())
         .map(|index| {
-            let now = Side::new(compared.run, index);
+            let now = Side::new(compared.run, index, header);
             let before = compared.baseline.and_then(|baseline| {
                 let twin = baseline.header.twin(now.subject())?;
-                Some(Side::new(baseline, twin))
+                Some(Side::new(baseline, twin, header))
             });
             Pairing {
                 now,
                 before,
                 measurements: Vec::new(),
+                critical: Vec::new(),
                 is_open: true,
             }
         })
@@ -119,7 +121,7 @@ fn decide_together(compared: &[Compared<'_>], paired: &mut [Vec<Pairing<'_>>]) {
     let mut gated: Vec<&mut Measurement<'_>> = paired
         .iter_mut()
         .flatten()
-        .flat_map(|pairing| &mut pairing.measurements)
+        .flat_map(Pairing::gates_mut)
         .filter(|measurement| measurement.is_tested())
         .collect();
     let size = gated.len();
@@ -160,17 +162,23 @@ impl<'a> Pairing<'a> {
         };
         let now = own.as_ref().unwrap_or(&self.now);
         let before = other.as_ref().or(self.before.as_ref());
-        let measured = metric::measure_all(header, now, before, at);
-        if self.measurements.is_empty() {
-            self.measurements = measured;
-            return true;
-        }
-        for (old, new) in self.measurements.iter_mut().zip(measured) {
-            if !old.closed {
-                *old = new;
-            }
-        }
+        renew(
+            &mut self.measurements,
+            metric::measure_all(header, now, before, at),
+        );
+        renew(
+            &mut self.critical,
+            metric::measure_critical(header, now, before, at),
+        );
         true
+    }
+
+    fn gates(&self) -> impl Iterator<Item = &Measurement<'a>> {
+        self.measurements.iter().chain(&self.critical)
+    }
+
+    fn gates_mut(&mut self) -> impl Iterator<Item = &mut Measurement<'a>> {
+        self.measurements.iter_mut().chain(&mut self.critical)
     }
 
     /// Closes the verdicts that stand after a look, and those that no further look is likely to settle.
@@ -180,14 +188,25 @@ impl<'a> Pairing<'a> {
         }
         let is_last = look + 1 >= sampling.looks.len();
         let base_trials = self.before.as_ref().map_or(0, Side::trials_per_case);
-        for measurement in &mut self.measurements {
+        for measurement in self.gates_mut() {
             let is_futile = || is_futile(measurement, compared, sampling, (look, base_trials));
             measurement.closed |= is_last || !measurement.is_open() || is_futile();
         }
-        self.is_open = self
-            .measurements
-            .iter()
-            .any(|measurement| !measurement.closed);
+        let is_open = self.gates().any(|measurement| !measurement.closed);
+        self.is_open = is_open;
+    }
+}
+
+/// Takes what was measured at a look for all that is still open.
+fn renew<'a>(measurements: &mut Vec<Measurement<'a>>, measured: Vec<Measurement<'a>>) {
+    if measurements.is_empty() {
+        *measurements = measured;
+        return;
+    }
+    for (old, new) in measurements.iter_mut().zip(measured) {
+        if !old.closed {
+            *old = new;
+        }
     }
 }
 

@@ -1,25 +1,28 @@
 //! One metric of one subject: its values on both sides, the test of their difference, and its limits.
 
+use super::rules::{gate_of, name_of, rule_of, scope_of, tolerance_of, unit_of};
+use super::settle::{Basis, Calls};
 use super::side::{Side, identical_outputs, same_input};
-use super::summary::{Estimate, GateSummary, LimitVerdict, MetricSummary, Verdict};
-use super::values::Values;
+use super::summary::{Estimate, GateSummary, LimitVerdict, MetricSummary, Settle, Verdict};
+use super::units::{Both, Direction, Units};
+use super::values::{Sight, Values};
 use super::wording;
 use crate::history::run::{Header, TrialRecord};
-use crate::plan::{ERROR_RATE, PASS};
+use crate::plan::PASS;
 use crate::scorer::Unit;
-use crate::stats::compare::{self as gate, Measured, Reason, Settings};
+use crate::stats::compare::{self as gate, Evidence, Measured, Reason, Settings, mean_difference};
 use crate::stats::family::Test;
-use crate::stats::floor::{FloorMode, FloorVerdict, floor_check};
+use crate::stats::floor::{FloorVerdict, floor_check};
+use crate::stats::moments::mean;
 use crate::stats::plan::{Errors, mde};
 use crate::stats::unit::{Kind, Scope};
-use crate::suite::{DEFAULT_TOLERANCE, GateRule, Policy};
+use crate::suite::gate::{GateRule, Policy};
+use crate::units::Cost;
 
-/// The rise of the error rate that is accepted unless a gate says otherwise.
-const ERROR_TOLERANCE: f64 = 0.02;
-/// The relative rise of a quantity that is accepted where a gate names none.
-const QUANTITY_TOLERANCE: f64 = 0.10;
 /// The share of real drops of the printed size that the gate finds.
-const POWER: f64 = 0.80;
+pub(super) const POWER: f64 = 0.80;
+/// The drop of a critical case that is accepted.
+const CRITICAL_TOLERANCE: f64 = 0.5;
 
 /// What is measured of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,8 @@ impl Measure {
 /// A metric of a subject, measured.
 pub(super) struct Measurement<'a> {
     pub(super) name: &'a str,
+    /// The case that it is about; `None`: all that count.
+    case: Option<&'a str>,
     pub(super) unit: Unit,
     pub(super) lower_is_better: bool,
     pub(super) kind: Kind,
@@ -56,9 +61,11 @@ pub(super) struct Measurement<'a> {
     now: Values,
     /// Values of all cases of the baseline.
     before: Option<Values>,
-    /// The test of the difference; `None` without a comparable baseline.
-    pub(super) measured: Option<Measured>,
+    /// The difference between the sides; `None` without a comparable baseline.
+    pub(super) compared: Option<Comparison>,
     settings: Settings,
+    /// What more trials would take.
+    calls: Calls,
     /// Why there is a baseline but no comparison.
     pub(super) not_comparable: Option<String>,
     /// Whether the drop is significant among all gates of the invocation.
@@ -75,6 +82,18 @@ pub(super) struct Measurement<'a> {
     pub(super) closed: bool,
     /// A verdict that no test can change.
     settled: Option<Verdict>,
+}
+
+/// The difference between two sides.
+pub(super) struct Comparison {
+    /// The test of the difference, in the scope of the gate.
+    pub(super) measured: Measured,
+    /// The same in the other scope.
+    other_scope: Measured,
+    /// What it was made from.
+    basis: Option<Basis>,
+    /// The difference if every missing trial of the candidate were worst, where some are missing.
+    worst_case: Option<f64>,
 }
 
 /// The look at which a subject is measured.
@@ -124,10 +143,61 @@ pub(super) fn measure_all<'a>(
         look,
     };
     let mut measurements: Vec<Measurement<'a>> = shown
-        .map(|measure| measurement(header, measure, &sides))
+        .map(|measure| measurement(header, measure, gate_of(header, measure), &sides))
         .collect();
     measurements.sort_by_key(|measurement| measurement.rule.is_none());
     measurements
+}
+
+/// The gates of the critical cases that can be compared: those with the same input in the baseline.
+pub(super) fn measure_critical<'a>(
+    header: &'a Header,
+    now: &Side<'a>,
+    before: Option<&Side<'a>>,
+    look: Look,
+) -> Vec<Measurement<'a>> {
+    let (Some(before), Some(measure)) = (before, deciding_measure(now, header)) else {
+        return Vec::new();
+    };
+    let critical = now.counted().filter(|case| now.case(*case).critical);
+    let measured = critical.filter_map(|case| {
+        let source = now.case(case);
+        let other = before.find(&source.id)?;
+        if !same_input(source, before.case(other)) {
+            return None;
+        }
+        let (now, before) = (now.only(case), before.only(other));
+        let sides = Sides {
+            now: &now,
+            before: Some(&before),
+            identical: identical_outputs(&now, &before),
+            unmeasured: false,
+            look,
+        };
+        // A case is about itself, whatever the suite is about.
+        let rule = GateRule {
+            scope: Some(Scope::Suite),
+            ..GateRule::on_drop(name_of(header, measure), CRITICAL_TOLERANCE)
+        };
+        Some(Measurement {
+            case: Some(&source.id),
+            ..measurement(header, measure, Some(rule), &sides)
+        })
+    });
+    measured.collect()
+}
+
+/// What decides on a case: whether its trials pass, or where nothing is asked of them their first graded score.
+pub(super) fn deciding_measure(side: &Side<'_>, header: &Header) -> Option<Measure> {
+    let mut trials = (0..side.case_count()).flat_map(|case| side.trials(case));
+    if trials.any(|trial| trial.passed().is_some()) {
+        return Some(Measure::Pass);
+    }
+    header
+        .metrics
+        .iter()
+        .position(|metric| metric.unit == Unit::Share)
+        .map(Measure::Scored)
 }
 
 fn has_checks(side: &Side<'_>, measure: Measure) -> bool {
@@ -142,85 +212,64 @@ fn has_checks(side: &Side<'_>, measure: Measure) -> bool {
     })
 }
 
-fn rule_of<'a>(header: &'a Header, metric: &str) -> Option<&'a GateRule> {
-    header.gates.iter().find(|rule| rule.metric == metric)
-}
-
-/// What is allowed of a metric: what the suite says, else the default, so that none passes by silence.
-fn gate_of(header: &Header, measure: Measure, name: &str, unit: Unit) -> Option<GateRule> {
-    if let Some(rule) = rule_of(header, name) {
-        return (!rule.informational).then(|| rule.clone());
-    }
-    let default = |tolerance| {
-        let metric = name.to_owned();
-        Some(GateRule {
-            metric,
-            at_least: None,
-            at_most: None,
-            tolerance: Some(tolerance),
-            informational: false,
-        })
-    };
-    match measure {
-        Measure::ErrorRate => default(ERROR_TOLERANCE),
-        Measure::Scored(index) if unit == Unit::Share && !header.metrics[index].informational => {
-            default(DEFAULT_TOLERANCE)
-        }
-        Measure::Pass | Measure::Scored(_) => None,
-    }
-}
-
-fn measurement<'a>(header: &'a Header, measure: Measure, sides: &Sides<'_, 'a>) -> Measurement<'a> {
-    let Sides { now, before, .. } = *sides;
-    let (name, unit, lower_is_better) = match measure {
-        Measure::Pass => (PASS, Unit::Share, false),
-        Measure::ErrorRate => (ERROR_RATE, Unit::Share, true),
-        Measure::Scored(index) => {
-            let metric = &header.metrics[index];
-            (metric.name.as_str(), metric.unit, metric.lower_is_better)
-        }
-    };
-    let rule = gate_of(header, measure, name, unit);
-    let values = Values::of(now, measure);
+fn measurement<'a>(
+    header: &'a Header,
+    measure: Measure,
+    rule: Option<GateRule>,
+    sides: &Sides<'_, 'a>,
+) -> Measurement<'a> {
+    let (now, before, name) = (sides.now, sides.before, name_of(header, measure));
+    let (unit, lower_is_better) = unit_of(header, measure);
+    let sharing = header.policy.clusters;
+    let values = Values::of(now, measure, sharing);
     let not_comparable =
         before.and_then(|before| change_of_scorer(header, &before.run.header, measure));
-    let twin = before
+    let both = before
         .filter(|_| not_comparable.is_none())
-        .map(|side| (side, twin_measure(&side.run.header, measure, name)));
-    let before_values = twin
-        .as_ref()
-        .map(|(side, measure)| Values::of(side, *measure));
-    let kind = kind_of(
-        unit,
-        values
-            .all()
-            .chain(before_values.iter().flat_map(Values::all)),
-    );
+        .map(|before| Both {
+            now,
+            measure,
+            before,
+            twin: twin_measure(&before.run.header, measure, name),
+        });
+    let before_values = both.map(|both| Values::of(both.before, both.twin, sharing));
+    let direction = Direction {
+        is_ratio: unit != Unit::Share,
+        lower_is_better,
+    };
+    let units = both.map(|both| Units::of(both, direction, sharing, None));
+    let seen = values
+        .of_units()
+        .chain(before_values.iter().flat_map(Values::of_units))
+        .chain(units.iter().flat_map(Units::all));
+    let kind = kind_of(unit, seen);
     let settings = Settings {
         kind,
-        scope: Scope::Suite,
-        tolerance: tolerance_of(rule.as_ref(), unit),
+        scope: scope_of(header, rule.as_ref()),
+        tolerance: tolerance_of(header, measure, rule.as_ref()),
         level: header.policy.alpha * sides.look.share,
         max_missing: header.policy.max_missing,
         identical_outputs: sides.identical,
     };
-    let settled = settled(measure, &values, sides);
-    let direction = Direction {
-        kind,
-        lower_is_better,
-    };
-    let measured = twin
-        .map(|(before, other)| compare_sides(now, before, (measure, other), direction, &settings));
+    let worst_case = both
+        .filter(|_| unit == Unit::Share && values.is_incomplete())
+        .and_then(|both| {
+            let filled = Units::of(both, direction, sharing, Some(0.0));
+            mean_difference(&filled.units(), kind)
+        });
     Measurement {
         name,
+        case: None,
         unit,
         lower_is_better,
         kind,
         rule,
+        settled: settled(measure, &values, sides),
         now: values,
         before: before_values,
-        measured,
+        compared: units.map(|units| compare_units(&units, &settings, worst_case)),
         settings,
+        calls: calls_of(now),
         not_comparable,
         significant: false,
         adjusted: None,
@@ -228,7 +277,35 @@ fn measurement<'a>(header: &'a Header, measure: Measure, sides: &Sides<'_, 'a>) 
         share: sides.look.share,
         looked_at: sides.look.trials,
         closed: false,
-        settled,
+    }
+}
+
+fn compare_units(units: &Units, settings: &Settings, worst_case: Option<f64>) -> Comparison {
+    let borrowed = units.units();
+    let other = Settings {
+        scope: match settings.scope {
+            Scope::Suite => Scope::Population,
+            Scope::Population => Scope::Suite,
+        },
+        ..*settings
+    };
+    Comparison {
+        measured: gate::measure(&borrowed, settings),
+        other_scope: gate::measure(&borrowed, &other),
+        basis: Basis::of(units, settings.kind, settings.scope),
+        worst_case,
+    }
+}
+
+/// What more trials of a subject take.
+fn calls_of(side: &Side<'_>) -> Calls {
+    let trials = side.counted().flat_map(|case| side.trials(case));
+    let costs: Vec<f64> = trials
+        .filter_map(|trial| trial.cost.map(Cost::usd))
+        .collect();
+    Calls {
+        cases: side.counted().count(),
+        cost: mean(&costs).and_then(Cost::from_usd),
     }
 }
 
@@ -244,16 +321,8 @@ fn settled(measure: Measure, values: &Values, sides: &Sides<'_, '_>) -> Option<V
     }
 }
 
-fn tolerance_of(rule: Option<&GateRule>, unit: Unit) -> f64 {
-    let default = if unit == Unit::Share {
-        DEFAULT_TOLERANCE
-    } else {
-        QUANTITY_TOLERANCE
-    };
-    rule.and_then(|rule| rule.tolerance).unwrap_or(default)
-}
-
-fn kind_of(unit: Unit, values: impl Iterator<Item = f64>) -> Kind {
+/// What kind of numbers these values are.
+pub(super) fn kind_of(unit: Unit, values: impl Iterator<Item = f64>) -> Kind {
     if unit == Unit::Share {
         Kind::of_scores(values)
     } else {
@@ -262,7 +331,7 @@ fn kind_of(unit: Unit, values: impl Iterator<Item = f64>) -> Kind {
 }
 
 /// The same metric in the baseline, which may have it at another index.
-fn twin_measure(baseline: &Header, measure: Measure, name: &str) -> Measure {
+pub(super) fn twin_measure(baseline: &Header, measure: Measure, name: &str) -> Measure {
     match measure {
         Measure::Scored(_) => {
             let index = baseline
@@ -276,7 +345,7 @@ fn twin_measure(baseline: &Header, measure: Measure, name: &str) -> Measure {
 }
 
 /// Scores of different scorers are never compared; the text says which scorer changed.
-fn change_of_scorer(now: &Header, before: &Header, measure: Measure) -> Option<String> {
+pub(super) fn change_of_scorer(now: &Header, before: &Header, measure: Measure) -> Option<String> {
     let changed = |index: usize| {
         let metric = &now.metrics[index];
         match before
@@ -302,67 +371,10 @@ fn change_of_scorer(now: &Header, before: &Header, measure: Measure) -> Option<S
     }
 }
 
-/// On which scale more is better.
-#[derive(Clone, Copy)]
-struct Direction {
-    kind: Kind,
-    lower_is_better: bool,
-}
-
-impl Direction {
-    fn orient(self, value: f64) -> f64 {
-        match (self.kind, self.lower_is_better) {
-            (Kind::Binary | Kind::Continuous, true) => 1.0 - value,
-            (Kind::Binary | Kind::Continuous, false) | (Kind::Ratio, true) => value,
-            // A ratio is compared as -ln x; the reciprocal turns it round.
-            (Kind::Ratio, false) => 1.0 / value,
-        }
-    }
-}
-
-fn compare_sides(
-    now: &Side<'_>,
-    before: &Side<'_>,
-    (measure, twin): (Measure, Measure),
-    direction: Direction,
-    settings: &Settings,
-) -> Measured {
-    let orient = |values: Vec<f64>| {
-        values
-            .into_iter()
-            .map(|value| direction.orient(value))
-            .collect::<Vec<f64>>()
-    };
-    let pairs: Vec<(Vec<f64>, Vec<f64>, f64)> = (0..now.case_count())
-        .filter_map(|case| {
-            let source = now.case(case);
-            let other = before.find(&source.id)?;
-            same_input(source, before.case(other)).then(|| {
-                let base = orient(before.values(twin, other));
-                (base, orient(now.values(measure, case)), source.weight)
-            })
-        })
-        .collect();
-    let units: Vec<crate::stats::unit::Unit<'_>> = pairs
-        .iter()
-        .map(|(base, cand, weight)| crate::stats::unit::Unit {
-            base,
-            cand,
-            weight: *weight,
-            cluster: None,
-        })
-        .collect();
-    gate::measure(&units, settings)
-}
-
 impl<'a> Measurement<'a> {
     /// Whether this is a member of the family of tests.
     pub(super) fn is_tested(&self) -> bool {
-        self.rule.is_some() && self.measured.is_some() && self.settled.is_none()
-    }
-
-    pub(super) fn evidence(&self) -> Option<gate::Evidence> {
-        self.measured.as_ref()?.evidence
+        self.rule.is_some() && self.compared.is_some() && self.settled.is_none()
     }
 
     /// The test of the drop. A p-value divided by the share of its look is one for the whole schedule: over all looks it
@@ -404,47 +416,55 @@ impl<'a> Measurement<'a> {
         self.settings.tolerance_on_scale()
     }
 
+    pub(super) fn evidence(&self) -> Option<Evidence> {
+        self.compared.as_ref()?.measured.evidence
+    }
+
+    /// Pairs of one trial a side that all trials are worth.
+    pub(super) fn trial_pairs(&self) -> Option<f64> {
+        Some(self.compared.as_ref()?.basis.as_ref()?.trial_pairs())
+    }
+
     pub(super) fn summary(&self, policy: &Policy) -> MetricSummary<'a> {
+        let compared = self.compared.as_ref();
         let evidence = self.evidence();
         let gate = self.gate_summary();
         let (verdict, reason) = self.decide(gate.as_ref());
+        let scope = self.settings.scope;
+        let errors = Errors {
+            alpha: policy.alpha,
+            power: POWER,
+        };
         let bounds = (self.unit == Unit::Share && self.now.is_incomplete()).then(|| {
             (
                 self.now.mean_with(0.0).unwrap_or(0.0),
                 self.now.mean_with(1.0).unwrap_or(1.0),
             )
         });
-        let errors = Errors {
-            alpha: policy.alpha,
-            power: POWER,
-        };
         let mut summary = MetricSummary {
             name: self.name,
+            case: self.case,
             unit: self.unit,
             lower_is_better: self.lower_is_better,
-            now: self.now.estimate(self.kind),
+            now: self.now.estimate(self.kind, scope),
             before: self
                 .before
                 .as_ref()
-                .and_then(|values| values.estimate(self.kind)),
+                .and_then(|values| values.estimate(self.kind, scope)),
             difference: evidence.map(|evidence| self.difference(&evidence)),
+            scope,
+            other_scope: compared
+                .and_then(|compared| compared.other_scope.evidence)
+                .filter(|evidence| evidence.bounds.is_some())
+                .map(|evidence| self.difference(&evidence)),
             relative: self.kind == Kind::Ratio,
             p_drop: evidence.map(|evidence| self.adjusted.unwrap_or(evidence.shuffle.p_drop)),
-            pairs: self.measured.as_ref().map_or(0, |measured| measured.pairs),
-            missing: self
-                .measured
-                .as_ref()
-                .map_or(0, |measured| measured.missing),
+            pairs: compared.map_or(0, |compared| compared.measured.pairs),
+            missing: compared.map_or(0, |compared| compared.measured.missing),
             bounds,
-            visible_drop: evidence
-                .and_then(|evidence| mde(evidence.standard_error?, self.settings.tolerance, errors))
-                .map(|drop| {
-                    if self.kind == Kind::Ratio {
-                        drop.exp() - 1.0
-                    } else {
-                        drop
-                    }
-                }),
+            worst_case: compared.and_then(|compared| compared.worst_case),
+            visible_drop: evidence.and_then(|evidence| self.visible_drop(&evidence, errors)),
+            settle: self.settle(verdict, reason),
             gate,
             verdict,
             looked_at: self.looked_at,
@@ -454,24 +474,44 @@ impl<'a> Measurement<'a> {
         summary
     }
 
+    fn visible_drop(&self, evidence: &Evidence, errors: Errors) -> Option<f64> {
+        let tolerance = self.settings.tolerance_on_scale();
+        mde(evidence.standard_error?, tolerance, errors)
+            .map(|drop| shown_drop(self.kind == Kind::Ratio, drop))
+    }
+
+    /// What would settle the comparison, where it is what is open.
+    fn settle(&self, verdict: Option<Verdict>, reason: Option<Reason>) -> Option<Settle> {
+        let reason = reason.filter(|_| verdict == Some(Verdict::Inconclusive))?;
+        let basis = self.compared.as_ref()?.basis.as_ref()?;
+        let evidence = self.evidence()?;
+        let settle = basis.settle(reason, &evidence, &self.settings, self.calls)?;
+        Some(Settle {
+            // Other cases say nothing of this one.
+            cases: settle.cases.filter(|_| self.case.is_none()),
+            ..settle
+        })
+    }
+
     fn gate_summary(&self) -> Option<GateSummary> {
         let rule = self.rule.as_ref()?;
         let alpha = self.settings.level;
         let floor = rule
             .at_least
-            .and_then(|floor| self.hold(floor, alpha, None));
+            .and_then(|floor| self.hold(rule, floor, alpha, None));
         let ceiling = rule.at_most.and_then(|ceiling| {
             let turn: fn(f64) -> f64 = if self.unit == Unit::Share {
                 |value| 1.0 - value
             } else {
                 |value| -value
             };
-            self.hold(turn(ceiling), alpha, Some(turn))
+            self.hold(rule, turn(ceiling), alpha, Some(turn))
         });
         Some(GateSummary {
             tolerance: self.settings.tolerance,
             at_least: rule.at_least,
             at_most: rule.at_most,
+            mode: rule.mode.unwrap_or_default(),
             limit: [floor, ceiling]
                 .into_iter()
                 .flatten()
@@ -483,17 +523,26 @@ impl<'a> Measurement<'a> {
         })
     }
 
-    fn hold(&self, floor: f64, alpha: f64, turned: Option<fn(f64) -> f64>) -> Option<LimitVerdict> {
-        let level = self.now.level(self.kind, alpha, turned)?;
-        Some(match floor_check(&level, floor, FloorMode::Tested) {
-            FloorVerdict::Pass => LimitVerdict::Holds,
-            FloorVerdict::BelowFloor => LimitVerdict::Broken,
-            FloorVerdict::Inconclusive => LimitVerdict::Open,
-        })
+    fn hold(
+        &self,
+        rule: &GateRule,
+        floor: f64,
+        alpha: f64,
+        turned: Option<fn(f64) -> f64>,
+    ) -> Option<LimitVerdict> {
+        let scope = self.settings.scope;
+        let level = self.now.level(self.kind, Sight { scope, alpha }, turned)?;
+        Some(
+            match floor_check(&level, floor, rule.mode.unwrap_or_default()) {
+                FloorVerdict::Pass => LimitVerdict::Holds,
+                FloorVerdict::BelowFloor => LimitVerdict::Broken,
+                FloorVerdict::Inconclusive => LimitVerdict::Open,
+            },
+        )
     }
 
     /// The difference as people read it: better is positive; relative for quantities.
-    fn difference(&self, evidence: &gate::Evidence) -> Estimate {
+    fn difference(&self, evidence: &Evidence) -> Estimate {
         let shown = |value: f64| {
             if self.kind == Kind::Ratio {
                 1.0 - (-value).exp()
@@ -523,10 +572,11 @@ impl<'a> Measurement<'a> {
         if self.now.count() == 0 || self.not_comparable.is_some() {
             return (Some(Verdict::Unmeasured), None);
         }
-        let (verdict, reason) = match &self.measured {
+        let (verdict, reason) = match &self.compared {
             None => (Verdict::NoBaseline, None),
-            Some(measured) => {
-                let (verdict, reason) = gate::decide(measured, &self.settings, self.significant);
+            Some(compared) => {
+                let (verdict, reason) =
+                    gate::decide(&compared.measured, &self.settings, self.significant);
                 let verdict = match (verdict, reason) {
                     (gate::Verdict::Regressed, _) => Verdict::Regressed,
                     (gate::Verdict::Pass, _) => Verdict::Pass,
@@ -545,4 +595,9 @@ impl<'a> Measurement<'a> {
             reason,
         )
     }
+}
+
+/// A drop on the scale of differences as people read it: relative for quantities.
+pub(super) fn shown_drop(is_ratio: bool, drop: f64) -> f64 {
+    if is_ratio { drop.exp() - 1.0 } else { drop }
 }

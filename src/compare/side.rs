@@ -7,19 +7,30 @@ use std::rc::Rc;
 use super::metric::Measure;
 use crate::exchange::Outcome;
 use crate::golden::Case;
-use crate::history::run::{Origin, Run, SubjectRecord, TrialRecord};
+use crate::history::run::{Header, Origin, Run, SubjectRecord, TrialRecord};
 
 /// One subject of one run.
 pub(super) struct Side<'a> {
     pub(super) run: &'a Run,
     index: usize,
+    /// The cases that metrics are about, ascending.
+    counted: Vec<usize>,
     /// For each case the trials of this subject, without those that were drawn for suspects.
-    ranges: Vec<Range<usize>>,
-    by_id: Rc<HashMap<&'a str, usize>>,
+    ranges: Rc<[Range<usize>]>,
+    places: Rc<Places<'a>>,
+}
+
+/// Where things stand in a run.
+struct Places<'a> {
+    by_id: HashMap<&'a str, usize>,
+    /// For each case the number of its cluster, where it has one.
+    clusters: Vec<Option<u32>>,
 }
 
 impl<'a> Side<'a> {
-    pub(super) fn new(run: &'a Run, index: usize) -> Self {
+    /// The subject at `index`. What is in quarantine is said by the header of the run that is judged, for its baseline
+    /// too.
+    pub(super) fn new(run: &'a Run, index: usize, judged: &Header) -> Self {
         let mut ranges = vec![0..0; run.cases.len()];
         for (position, trial) in run
             .trials
@@ -39,15 +50,20 @@ impl<'a> Side<'a> {
             .enumerate()
             .map(|(position, case)| (case.id.as_str(), position))
             .collect();
+        let counted = (0..run.cases.len()).filter(|case| judged.counts(&run.cases[*case].id));
         Self {
             run,
             index,
-            ranges,
-            by_id: Rc::new(by_id),
+            counted: counted.collect(),
+            ranges: ranges.into(),
+            places: Rc::new(Places {
+                by_id,
+                clusters: clusters(&run.cases),
+            }),
         }
     }
 
-    /// The same side with so many trials of each case at most.
+    /// The same with so many trials of each case at most.
     pub(super) fn up_to(&self, trials: u32) -> Self {
         let shortened = self.ranges.iter().map(|range| {
             let own = &self.run.trials[range.clone()];
@@ -56,8 +72,9 @@ impl<'a> Side<'a> {
         Self {
             run: self.run,
             index: self.index,
+            counted: self.counted.clone(),
             ranges: shortened.collect(),
-            by_id: self.by_id.clone(),
+            places: self.places.clone(),
         }
     }
 
@@ -73,12 +90,6 @@ impl<'a> Side<'a> {
         })
     }
 
-    /// The trials of a case on the average over cases.
-    pub(super) fn trials_per_case(&self) -> usize {
-        let all: usize = self.ranges.iter().map(ExactSizeIterator::len).sum();
-        all.checked_div(self.ranges.len()).unwrap_or(0)
-    }
-
     /// The trials of a case that were drawn to confirm or clear it.
     pub(super) fn fresh(&self, case: usize) -> impl Iterator<Item = &'a TrialRecord> {
         // They follow the others of the case, whose range may have been shortened.
@@ -88,6 +99,27 @@ impl<'a> Side<'a> {
             .take_while(move |trial| trial.subject == index)
             .take_while(is_own)
             .filter(|trial| trial.fresh)
+    }
+
+    /// The same with metrics that are about one case.
+    pub(super) fn only(&self, case: usize) -> Self {
+        Self {
+            run: self.run,
+            index: self.index,
+            counted: vec![case],
+            ranges: self.ranges.clone(),
+            places: self.places.clone(),
+        }
+    }
+
+    /// The cases that metrics are about: all but those in quarantine.
+    pub(super) fn counted(&self) -> impl Iterator<Item = usize> + '_ {
+        self.counted.iter().copied()
+    }
+
+    /// The number of the cluster of a case, where it has one.
+    pub(super) fn cluster(&self, case: usize) -> Option<u32> {
+        self.places.clusters[case]
     }
 
     pub(super) fn subject(&self) -> &'a SubjectRecord {
@@ -103,7 +135,7 @@ impl<'a> Side<'a> {
     }
 
     pub(super) fn find(&self, id: &str) -> Option<usize> {
-        self.by_id.get(id).copied()
+        self.places.by_id.get(id).copied()
     }
 
     pub(super) fn trials(&self, case: usize) -> &'a [TrialRecord] {
@@ -131,10 +163,18 @@ impl<'a> Side<'a> {
         reason = "counts of cases are far below 2^53"
     )]
     pub(super) fn has_too_many_unmeasured(&self, most: f64) -> bool {
-        let unmeasured = (0..self.case_count())
+        let unmeasured = self
+            .counted()
             .filter(|case| !self.is_measured(*case))
             .count();
-        unmeasured > 0 && unmeasured as f64 > most * self.case_count() as f64 + 1e-9
+        unmeasured > 0 && unmeasured as f64 > most * self.counted.len() as f64 + 1e-9
+    }
+
+    /// Trials of a case, on the mean and at least one.
+    pub(super) fn trials_per_case(&self) -> usize {
+        let cases = self.counted.len().max(1);
+        let trials: usize = self.counted().map(|case| self.trials(case).len()).sum();
+        ((trials + cases / 2) / cases).max(1)
     }
 
     pub(super) fn outcomes(&self) -> Vec<(Outcome, usize)> {
@@ -159,6 +199,19 @@ impl<'a> Side<'a> {
     }
 }
 
+/// The number of the cluster of each case, in the order in which clusters come.
+pub(super) fn clusters(cases: &[Case]) -> Vec<Option<u32>> {
+    let mut numbers: HashMap<&str, u32> = HashMap::new();
+    let mut number = |name| {
+        let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+        *numbers.entry(name).or_insert(next)
+    };
+    cases
+        .iter()
+        .map(|case| case.cluster.as_deref().map(&mut number))
+        .collect()
+}
+
 /// Whether every answer of every common case is the same on both sides, and each was a call of its own run: then
 /// nothing can have got worse, however few cases there are. One answer is enough for a side to be compared.
 pub(super) fn identical_outputs(now: &Side<'_>, before: &Side<'_>) -> bool {
@@ -173,7 +226,7 @@ pub(super) fn identical_outputs(now: &Side<'_>, before: &Side<'_>) -> bool {
         (outputs.len() == 1).then(|| outputs.swap_remove(0))
     };
     let mut common = 0;
-    for case in 0..now.case_count() {
+    for case in now.counted() {
         let Some(other) = before.find(&now.case(case).id) else {
             continue;
         };

@@ -7,6 +7,9 @@ use crate::digest::Digest;
 use crate::exchange::{Outcome, ToolCall};
 use crate::history::run::{Git, Origin, Status};
 use crate::scorer::Unit;
+use crate::stats::floor::FloorMode;
+use crate::stats::unit::Scope;
+use crate::suite::quarantine::Quarantine;
 use crate::units::Cost;
 
 /// The version of the JSON form; a higher major version may have other meanings.
@@ -100,6 +103,8 @@ pub struct SuiteSummary<'a> {
     pub verdict: Verdict,
     /// One sentence that says it all.
     pub headline: String,
+    /// What a reader must know that no verdict says, such as a quarantine that has expired.
+    pub warnings: Vec<String>,
     /// What differs between the two runs besides their answers.
     pub changes: Vec<Change>,
     /// Names of the metrics, in the order of the scores of trials.
@@ -182,20 +187,21 @@ pub struct SubjectSummary<'a> {
     /// What a second look at an old baseline says, where a metric looks worse than it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub canary: Option<Canary>,
+    /// The critical cases, each a gate of its own; those without a twin in the baseline are left out.
+    pub critical: Vec<MetricSummary<'a>>,
+    /// The cases of which every trial must pass.
+    pub must_pass: Vec<MustPass<'a>>,
+    /// How often two trials of the same case disagree, over the cases with two trials or more; `None` where there is
+    /// none.
+    pub noise: Option<f64>,
+    /// How many cases chance alone would list.
+    pub chance: Chance,
     /// Cases by verdict; those that did not occur are left out.
     pub counts: Vec<(CaseVerdict, usize)>,
     /// Trials by outcome; those that did not occur are left out.
     pub outcomes: Vec<(Outcome, usize)>,
     /// The cases, worst first.
     pub cases: Vec<CaseSummary<'a>>,
-}
-
-impl SubjectSummary<'_> {
-    /// What is to be said of the subject beside its metrics, in whole sentences.
-    pub fn notes(&self) -> Vec<&str> {
-        let canary = self.canary.iter().map(|canary| canary.sentence.as_str());
-        canary.collect()
-    }
 }
 
 /// What the subject of an old baseline answers now.
@@ -207,6 +213,26 @@ pub struct Canary {
     pub has_moved: bool,
     /// One plain sentence.
     pub sentence: String,
+}
+
+/// A case of which every trial must pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MustPass<'a> {
+    /// The id of the case.
+    pub case: &'a str,
+    /// Whether each of its trials passed. One without a result did not.
+    pub holds: bool,
+    /// One plain sentence with the numbers.
+    pub sentence: String,
+}
+
+/// How many cases chance alone would list as regressed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Chance {
+    /// Cases whose trials differ at all, so that they could be listed.
+    pub informative: usize,
+    /// How many of them would be listed by chance, at most, on the mean.
+    pub listed: f64,
 }
 
 /// A value with its interval.
@@ -225,6 +251,8 @@ pub struct Estimate {
 pub struct MetricSummary<'a> {
     /// Its name.
     pub name: &'a str,
+    /// The critical case that it is about; `None`: all cases that count.
+    pub case: Option<&'a str>,
     /// What its values are.
     pub unit: Unit,
     /// Whether less is better.
@@ -235,6 +263,10 @@ pub struct MetricSummary<'a> {
     pub before: Option<Estimate>,
     /// The difference, in the unit of the metric (a quotient less 1 where `relative`); positive is better.
     pub difference: Option<Estimate>,
+    /// What the difference and the verdict are about: these cases, or cases like these.
+    pub scope: Scope,
+    /// The difference with its interval in the other scope, where it can be computed.
+    pub other_scope: Option<Estimate>,
     /// Whether the difference is relative.
     pub relative: bool,
     /// How often noise alone does this, where a drop was tested; adjusted for all gates of the invocation.
@@ -245,8 +277,12 @@ pub struct MetricSummary<'a> {
     pub missing: usize,
     /// The value if every missing trial were worst, and if every one were best.
     pub bounds: Option<(f64, f64)>,
+    /// The difference if every missing trial of this run were worst, where some are missing.
+    pub worst_case: Option<f64>,
     /// The smallest drop that would be seen with 80 % power.
     pub visible_drop: Option<f64>,
+    /// What would settle the comparison, where it is open.
+    pub settle: Option<Settle>,
     /// What is allowed; `None`: it is shown only.
     pub gate: Option<GateSummary>,
     /// What the gate says; `None` where there is none, or nothing to compare with.
@@ -258,6 +294,25 @@ pub struct MetricSummary<'a> {
     pub sentence: String,
 }
 
+/// What would settle an open comparison, with 80 % power if the change is as large as it was measured: more trials,
+/// else more cases, else nothing.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Settle {
+    /// Trials of each case, beside those that this run has.
+    pub trials_per_case: Option<usize>,
+    /// Trials of each case that the baseline needs beside those that it has.
+    pub baseline_trials_per_case: usize,
+    /// The calls of all these trials.
+    pub calls: Option<usize>,
+    /// What they cost, by the mean of this run. USD in JSON.
+    #[serde(rename = "cost_usd", serialize_with = "as_usd")]
+    pub cost: Option<Cost>,
+    /// Cases to add, where trials cannot settle it.
+    pub cases: Option<usize>,
+    /// Pairs of trials that it takes to have seen a rare failure, where that is what is open.
+    pub trial_pairs: Option<usize>,
+}
+
 /// What is allowed of a metric, and whether it holds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GateSummary {
@@ -267,6 +322,8 @@ pub struct GateSummary {
     pub at_least: Option<f64>,
     /// The ceiling, where there is one.
     pub at_most: Option<f64>,
+    /// When floor and ceiling are broken.
+    pub mode: FloorMode,
     /// Whether floor and ceiling hold; `None` where there is neither.
     pub limit: Option<LimitVerdict>,
 }
@@ -309,6 +366,14 @@ pub enum CaseVerdict {
     Unchanged,
 }
 
+impl<'a> SubjectSummary<'a> {
+    /// All that is gated with a test: metrics, then critical cases.
+    pub fn gates(&self) -> impl Iterator<Item = &MetricSummary<'a>> {
+        let metrics = self.metrics.iter().filter(|metric| metric.gate.is_some());
+        metrics.chain(&self.critical)
+    }
+}
+
 impl CaseVerdict {
     /// Its name in reports.
     pub fn name(self) -> &'static str {
@@ -342,6 +407,14 @@ pub struct CaseSummary<'a> {
     pub passed_before: Option<Passed>,
     /// The exact probability that noise alone made so large a drop.
     pub p: Option<f64>,
+    /// How often two trials of this run disagree; `None` below two.
+    pub disagreement: Option<f64>,
+    /// Whether it is a gate of its own.
+    pub critical: bool,
+    /// Whether every trial must pass.
+    pub must_pass: bool,
+    /// Why it is shown and not gated, by whom and until when; `None`: it is gated.
+    pub quarantine: Option<&'a Quarantine>,
     /// Tags.
     pub tags: &'a [String],
     /// The variables.

@@ -13,7 +13,10 @@ use crate::history::run::{Header, Origin, Run, Status, SubjectRecord, TrialRecor
 use crate::plan::selection::Selection;
 use crate::plan::{Grade, Graded, Metric};
 use crate::scorer::{Score, Unit};
-use crate::suite::{GateRule, OnInconclusive, Policy};
+use crate::stats::unit::Scope;
+use crate::suite::cluster::Sharing;
+use crate::suite::gate::{GateRule, OnInconclusive, Policy};
+use crate::suite::quarantine::Quarantine;
 
 /// What became of one trial: `1` passed, `0` failed, `!` had no answer.
 fn run(id: &str, cases: &[&str]) -> Run {
@@ -66,12 +69,9 @@ fn header(id: &str, trials: usize) -> Header {
             fingerprint: Digest::of_bytes(b"exact"),
         }],
         gates: Vec::new(),
-        policy: Policy {
-            alpha: 0.05,
-            max_missing: 0.05,
-            on_inconclusive: OnInconclusive::Warn,
-            baseline_max_age: 14 * 86_400,
-        },
+        policy: Policy::default(),
+        quarantine: Vec::new(),
+        quarantine_expired: Vec::new(),
         dataset: Digest::of_bytes(b"dataset"),
         git: None,
         regauge: "0".into(),
@@ -154,11 +154,9 @@ fn with_gate(mut run: Run, gate: GateRule) -> Run {
 
 fn gate(at_least: Option<f64>, informational: bool) -> GateRule {
     GateRule {
-        metric: "exact".into(),
         at_least,
-        at_most: None,
-        tolerance: None,
         informational,
+        ..GateRule::on_drop("exact", 0.03)
     }
 }
 
@@ -200,7 +198,7 @@ fn one_flipped_case_is_no_regression() {
             (summary.verdict, summary.exit.code),
             (Verdict::Inconclusive, 0)
         );
-        insta::assert_snapshot!(summary.headline, @"Cannot tell yet: triage · small: exact measured −5, 90 % interval −19.5 to +11.2; this run can see drops of 23.2 points or more");
+        insta::assert_snapshot!(summary.headline, @"Cannot tell yet: triage · small: exact measured −5, 90 % interval −19.5 to +11.2; this run can see drops of 23.2 points or more; 21 more trials per case and 21 of the baseline (840 calls) would settle it");
     });
 }
 
@@ -379,5 +377,190 @@ fn a_rise_of_errors_is_a_regression_of_its_own() {
             .find(|metric| metric.name == "error_rate")
             .unwrap();
         assert_eq!(errors.verdict, Some(Verdict::Regressed));
+    });
+}
+
+/// With flags set for a case.
+fn flagged(mut run: Run, index: usize, flag: impl Fn(&mut Case)) -> Run {
+    flag(&mut run.cases[index]);
+    run
+}
+
+#[test]
+fn a_critical_case_is_a_gate_of_its_own_and_counts_in_the_family() {
+    let critical = |case: &mut Case| case.critical = true;
+    let before = run("a", &["11111111"; 60]);
+    let now = run("b", &[&["00000000"][..], &["11111111"; 59]].concat());
+    compare(&flagged(now, 0, critical), Some(&before), |summary| {
+        let subject = &summary.suites[0].subjects[0];
+        let (exact, critical) = (&subject.metrics[0], &subject.critical[0]);
+        assert_ne!(exact.verdict, Some(Verdict::Regressed));
+        assert_eq!(
+            (critical.case, critical.verdict),
+            (Some("c-0"), Some(Verdict::Regressed))
+        );
+        insta::assert_snapshot!(critical.sentence, @"critical case c-0 (pass) fell 100 points, 100.0 % to 0.0 %, more than the 50 allowed; noise alone does this 0.01 % of the time (adjusted for 2 comparisons)");
+        assert_eq!(summary.exit.code, 1);
+    });
+}
+
+#[test]
+fn a_new_critical_case_is_compared_with_nothing() {
+    let critical = |case: &mut Case| case.critical = true;
+    let before = run("a", &["111"; 50]);
+    let mut now = flagged(run("b", &["111"; 50]), 0, critical);
+    now.cases[0].id = "c-new".into();
+    compare(&now, Some(&before), |summary| {
+        assert!(summary.suites[0].subjects[0].critical.is_empty());
+        assert_eq!(summary.verdict, Verdict::Pass);
+    });
+}
+
+#[test]
+fn a_case_that_must_pass_is_broken_by_a_trial_without_an_answer() {
+    let must_pass = |case: &mut Case| case.must_pass = true;
+    let mut now = flagged(run("b", &[["11!"; 1], ["111"; 1]].concat()), 0, must_pass);
+    compare(&now, None, |summary| {
+        let subject = &summary.suites[0].subjects[0];
+        assert_eq!((subject.must_pass[0].holds, summary.exit.code), (false, 1));
+        let case = subject.cases.iter().find(|case| case.id == "c-0").unwrap();
+        insta::assert_snapshot!(case.why, @"must pass in every trial: provider-error: HTTP 500: overloaded");
+    });
+    // A call that was never made says nothing of the model.
+    now.trials[2].outcome = Outcome::Skipped;
+    compare(&now, None, |summary| {
+        assert!(summary.suites[0].subjects[0].must_pass[0].holds);
+    });
+}
+
+#[test]
+fn a_quarantine_takes_a_case_out_of_means_and_gates_of_both_sides() {
+    let flag = |case: &mut Case| (case.critical, case.must_pass) = (true, true);
+    let before = run("a", &["1111"; 30]);
+    let worse = run("b", &[&["0000"][..], &["1111"; 29]].concat());
+    let mut now = flagged(worse, 0, flag);
+    now.header.quarantine.push(Quarantine {
+        case: "c-0".into(),
+        owner: "ops".into(),
+        reason: "two right answers".into(),
+        until: "2026-12-31".into(),
+    });
+    compare(&now, Some(&before), |summary| {
+        let subject = &summary.suites[0].subjects[0];
+        let exact = &subject.metrics[0];
+        let values = [exact.now, exact.before].map(|side| side.unwrap().value);
+        assert_eq!((values, exact.pairs), ([1.0, 1.0], 29));
+        assert!(subject.critical.is_empty() && subject.must_pass.is_empty());
+        assert_eq!(subject.chance.informative, 0);
+        let held = subject.cases.iter().find(|case| case.quarantine.is_some());
+        assert_eq!(held.map(|case| case.id), Some("c-0"));
+    });
+    assert!((now.results()[1].value - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn noise_is_how_often_two_trials_of_a_case_disagree() {
+    compare(
+        &run("b", &["1110", "1111", "0000", "1100"]),
+        None,
+        |summary| {
+            let subject = &summary.suites[0].subjects[0];
+            let noise = subject.noise.unwrap();
+            assert!((noise - (0.5 + 4.0 / 6.0) / 4.0).abs() < 1e-12, "{noise}");
+        },
+    );
+    compare(&run("b", &["1", "0"]), None, |summary| {
+        assert_eq!(
+            summary.suites[0].subjects[0].noise, None,
+            "one trial shows none"
+        );
+    });
+}
+
+#[test]
+fn the_worst_case_of_missing_trials_is_printed() {
+    let (before, now) = (
+        run("a", &["1111"; 40]),
+        run("b", &[&["11!!"; 2][..], &["1111"; 38]].concat()),
+    );
+    compare(&now, Some(&before), |summary| {
+        let exact = &summary.suites[0].subjects[0].metrics[0];
+        assert!((exact.worst_case.unwrap() + 0.025).abs() < 1e-12);
+        insta::assert_snapshot!(exact.sentence, @"a drop larger than 2 points is ruled out (allowed: 3); −2.5 if every missing trial were worst");
+    });
+}
+
+#[test]
+fn the_cases_of_a_trajectory_are_one_unit() {
+    let cluster = |mut run: Run| {
+        for (index, case) in run.cases.iter_mut().enumerate() {
+            case.cluster = Some(format!("talk {}", index / 5));
+        }
+        run
+    };
+    let before = cluster(run("a", &["111"; 40]));
+    let mut now = cluster(run("b", &[&["000"; 5][..], &["111"; 35]].concat()));
+    let p = |now: &Run| {
+        let mut found = (0, 0.0, 0.0);
+        compare(now, Some(&before), |summary| {
+            let exact = &summary.suites[0].subjects[0].metrics[0];
+            found = (
+                exact.pairs,
+                exact.p_drop.unwrap(),
+                exact.difference.unwrap().value,
+            );
+        });
+        found
+    };
+    let (cases, sure, difference) = p(&now);
+    now.header.policy.clusters = Sharing::Trajectory;
+    let (talks, unsure, same) = p(&now);
+    assert_eq!((cases, talks, difference), (40, 8, same));
+    assert!(sure < 0.001 && unsure > 0.02, "{sure} {unsure}");
+}
+
+#[test]
+fn in_population_scope_cases_are_added_where_trials_cannot_help() {
+    let before = run("a", &["1111"; 30]);
+    // Some cases are better for good and others worse: no number of trials shows what other cases would do.
+    let mixed = [&["0000"; 3][..], &["1111"; 27]].concat();
+    let mut now = run("b", &mixed);
+    now.header.policy.scope = Scope::Population;
+    now.header.gates = vec![GateRule::on_drop("exact", 0.15)];
+    compare(&now, Some(&before), |summary| {
+        let exact = &summary.suites[0].subjects[0].metrics[0];
+        assert_eq!(
+            (exact.verdict, exact.scope),
+            (Some(Verdict::Inconclusive), Scope::Population)
+        );
+        let settle = exact.settle.as_ref().unwrap();
+        assert_eq!(settle.trials_per_case, None);
+        assert!(settle.cases.is_some_and(|cases| cases > 50), "{settle:?}");
+        insta::assert_snapshot!(exact.sentence, @"exact measured −10, 90 % interval −21.8 to +4.2; this run can see drops of 21.5 points or more; cannot be settled with this suite: add about 410 cases");
+    });
+}
+
+#[test]
+fn a_rare_failure_that_cannot_be_ruled_out_says_how_many_trials_it_takes() {
+    let graded = |id| {
+        let mut run = run(id, &["1"; 20]);
+        for trial in &mut run.trials {
+            for grade in &mut trial.grades {
+                if let Graded::Score(score) = &mut grade.result {
+                    score.value = 0.9;
+                }
+            }
+        }
+        run
+    };
+    let mut now = graded("b");
+    // Answers that are the same to the letter would pass.
+    now.trials[0].origin = Origin::Replayed;
+    compare(&now, Some(&graded("a")), |summary| {
+        let exact = &summary.suites[0].subjects[0].metrics[0];
+        let settle = exact.settle.as_ref().unwrap();
+        // ln(20) x 0.9 / 0.03
+        assert_eq!(settle.trial_pairs, Some(90));
+        insta::assert_snapshot!(exact.sentence, @"exact measured +0, 90 % interval +0 to +0; too few trials to rule out a rare failure: it takes 90 pairs of trials, these are 20; this run can see drops of 3 points or more; 4 more trials per case and 4 of the baseline (160 calls) would settle it");
     });
 }

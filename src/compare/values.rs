@@ -3,9 +3,14 @@
 use super::metric::Measure;
 use super::side::Side;
 use super::summary::Estimate;
+use super::units::numbered;
 use crate::stats::floor::{Level, Scored, mean_level, rate_level};
 use crate::stats::interval::wilson;
+use crate::stats::moments::{mean, variance};
+use crate::stats::real;
+use crate::stats::trajectory::{Member, collapse};
 use crate::stats::unit::{Kind, Scope};
+use crate::suite::cluster::Sharing;
 
 /// The level of intervals that are shown.
 const CONFIDENCE: f64 = 0.90;
@@ -16,29 +21,50 @@ pub(super) struct Values {
     /// Where the values of each case end.
     ends: Vec<usize>,
     weights: Vec<f64>,
+    clusters: Vec<Option<u32>>,
     /// All trials, those without a value included.
     trials: usize,
+    /// The same by trajectory, where the cases of a cluster are one.
+    trajectories: Option<Box<Values>>,
 }
 
 impl Values {
-    pub(super) fn of(side: &Side<'_>, measure: Measure) -> Self {
-        let cases = side.case_count();
-        let mut found = Self {
-            scores: Vec::with_capacity(cases),
-            ends: Vec::with_capacity(cases),
-            weights: Vec::with_capacity(cases),
-            trials: 0,
-        };
-        for case in 0..cases {
+    /// The values of the cases that count.
+    pub(super) fn of(side: &Side<'_>, measure: Measure, sharing: Sharing) -> Self {
+        let mut found = Self::empty();
+        for case in side.counted() {
             let trials = side.trials(case);
-            found
-                .scores
-                .extend(trials.iter().filter_map(|trial| measure.of(trial)));
-            found.ends.push(found.scores.len());
-            found.weights.push(side.case(case).weight);
+            let scores = trials.iter().filter_map(|trial| measure.of(trial));
+            found.push(scores, side.case(case).weight, side.cluster(case));
             found.trials += trials.len();
         }
+        if sharing == Sharing::Trajectory {
+            found.trajectories = Some(Box::new(trajectories(side, measure)));
+        }
         found
+    }
+
+    fn empty() -> Self {
+        Self {
+            scores: Vec::new(),
+            ends: Vec::new(),
+            weights: Vec::new(),
+            clusters: Vec::new(),
+            trials: 0,
+            trajectories: None,
+        }
+    }
+
+    fn push(&mut self, scores: impl Iterator<Item = f64>, weight: f64, cluster: Option<u32>) {
+        self.scores.extend(scores);
+        self.ends.push(self.scores.len());
+        self.weights.push(weight);
+        self.clusters.push(cluster);
+    }
+
+    /// What statistics take for independent: trajectories where there are any, else cases.
+    fn units(&self) -> &Self {
+        self.trajectories.as_deref().unwrap_or(self)
     }
 
     /// The values of each case, with the weight of the case.
@@ -52,6 +78,28 @@ impl Values {
                 start = *end;
                 (values, *weight)
             })
+    }
+
+    /// The values of units, which say of what kind the metric is.
+    pub(super) fn of_units(&self) -> impl Iterator<Item = f64> + '_ {
+        self.units().all()
+    }
+
+    /// The mean variance of a trial around the mean of its unit, on the scale of differences; `None` where no unit has
+    /// two trials.
+    pub(super) fn variance_within(&self, kind: Kind) -> Option<f64> {
+        let scaled = |values: &[f64]| -> Vec<f64> {
+            match kind {
+                Kind::Ratio => values.iter().map(|value| value.ln()).collect(),
+                Kind::Binary | Kind::Continuous => values.to_vec(),
+            }
+        };
+        let units = self.units().cases();
+        let variances: Vec<f64> = units
+            .filter_map(|(values, _)| variance(&scaled(values)))
+            .filter(|variance| variance.is_finite())
+            .collect();
+        mean(&variances)
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = f64> + '_ {
@@ -81,46 +129,49 @@ impl Values {
     /// The mean with one-sided bounds at `alpha`, of the values as they are or turned round.
     pub(super) fn level(
         &self,
-        kind: Kind,
-        alpha: f64,
+        of: Kind,
+        at: Sight,
         turned: Option<fn(f64) -> f64>,
     ) -> Option<Level> {
+        let units = self.units();
         let turn = turned.unwrap_or(|value| value);
-        if kind == Kind::Binary && self.is_plain() {
-            let passes = self.all().filter(|value| turn(*value) > 0.5).count();
-            return rate_level(passes, self.count(), alpha);
+        if of == Kind::Binary && at.scope == Scope::Suite && units.is_plain() {
+            let passes = units.all().filter(|value| turn(*value) > 0.5).count();
+            return rate_level(passes, units.count(), at.alpha);
         }
-        let turned = Self {
-            scores: self.all().map(turn).collect(),
-            ends: self.ends.clone(),
-            weights: self.weights.clone(),
-            trials: self.trials,
-        };
-        let scored: Vec<Scored<'_>> = turned
+        let turned: Vec<f64> = units.all().map(turn).collect();
+        let mut start = 0;
+        let scored: Vec<Scored<'_>> = units
             .cases()
-            .map(|(scores, weight)| Scored {
-                scores,
-                weight,
-                cluster: None,
+            .zip(&units.clusters)
+            .map(|((values, weight), cluster)| {
+                let scores = &turned[start..start + values.len()];
+                start += values.len();
+                Scored {
+                    scores,
+                    weight,
+                    cluster: *cluster,
+                }
             })
             .collect();
-        let kind = if kind == Kind::Ratio {
+        let kind = if of == Kind::Ratio {
             Kind::Continuous
         } else {
-            kind
+            of
         };
-        mean_level(&scored, kind, Scope::Suite, alpha)
+        mean_level(&scored, kind, at.scope, at.alpha)
     }
 
     /// The mean with its interval.
-    pub(super) fn estimate(&self, kind: Kind) -> Option<Estimate> {
-        if kind == Kind::Binary && self.is_plain() {
-            let passes = self.all().filter(|value| *value > 0.5).count();
-            let interval = wilson(passes, self.count(), CONFIDENCE)?;
-            let value = if self.count() == 0 {
+    pub(super) fn estimate(&self, kind: Kind, scope: Scope) -> Option<Estimate> {
+        let units = self.units();
+        if kind == Kind::Binary && scope == Scope::Suite && units.is_plain() {
+            let passes = units.all().filter(|value| *value > 0.5).count();
+            let interval = wilson(passes, units.count(), CONFIDENCE)?;
+            let value = if units.count() == 0 {
                 0.0
             } else {
-                real(passes) / real(self.count())
+                real(passes) / real(units.count())
             };
             return Some(Estimate {
                 value,
@@ -128,14 +179,15 @@ impl Values {
                 high: interval.upper,
             });
         }
-        match self.level(kind, (1.0 - CONFIDENCE) / 2.0, None) {
+        let alpha = (1.0 - CONFIDENCE) / 2.0;
+        match self.level(kind, Sight { scope, alpha }, None) {
             Some(level) => Some(Estimate {
                 value: level.value,
                 low: level.bounds.lower,
                 high: level.bounds.upper,
             }),
             // One case with one trial has a value and no interval.
-            None => self
+            None => units
                 .mean(|values| mean_of(values, 0, 0.0))
                 .map(|value| Estimate {
                     value,
@@ -163,16 +215,47 @@ impl Values {
     }
 }
 
+/// What a level is about, and how sure its bounds are.
+#[derive(Clone, Copy)]
+pub(super) struct Sight {
+    pub(super) scope: Scope,
+    /// The error of either bound.
+    pub(super) alpha: f64,
+}
+
+/// The values by trajectory: a trial counts where all of its cases have a value.
+fn trajectories(side: &Side<'_>, measure: Measure) -> Values {
+    let cases: Vec<usize> = side.counted().collect();
+    let scores: Vec<Vec<Option<f64>>> = cases
+        .iter()
+        .map(|case| {
+            side.trials(*case)
+                .iter()
+                .map(|trial| measure.of(trial))
+                .collect()
+        })
+        .collect();
+    let clusters = numbered(cases.iter().map(|case| side.cluster(*case)));
+    let members: Vec<Member<'_>> = cases
+        .iter()
+        .zip(clusters)
+        .zip(&scores)
+        .map(|((case, cluster), scores)| Member {
+            cluster,
+            weight: side.case(*case).weight,
+            base: &[],
+            cand: scores,
+        })
+        .collect();
+    let mut found = Values::empty();
+    for trajectory in collapse(&members) {
+        found.push(trajectory.cand.into_iter(), trajectory.weight, None);
+    }
+    found
+}
+
 /// The mean of the values of a case and of so many others that are all equal.
 fn mean_of(values: &[f64], others: usize, other: f64) -> Option<f64> {
     let count = values.len() + others;
     (count > 0).then(|| (values.iter().sum::<f64>() + real(others) * other) / real(count))
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts of trials are far below 2^53"
-)]
-fn real(count: usize) -> f64 {
-    count as f64
 }

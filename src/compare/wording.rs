@@ -3,11 +3,13 @@
 use super::Compared;
 use super::metric::Measurement;
 use super::summary::{
-    CaseVerdict, Estimate, LimitVerdict, MetricSummary, SubjectSummary, SuiteSummary, Verdict,
+    CaseVerdict, Estimate, LimitVerdict, MetricSummary, MustPass, Settle, SubjectSummary,
+    SuiteSummary, Verdict,
 };
 use crate::plan::ERROR_RATE;
 use crate::scorer::Unit;
 use crate::stats::compare::Reason;
+use crate::stats::unit::Scope;
 use crate::units::count;
 
 const DAY_MS: i64 = 86_400_000;
@@ -70,17 +72,16 @@ fn regressed(suite: &SuiteSummary<'_>, subject: &SubjectSummary<'_>) -> String {
         .subjects
         .iter()
         .map(|subject| {
-            subject
-                .metrics
-                .iter()
-                .filter(|metric| metric.verdict == Some(Verdict::Regressed))
-                .count()
+            let gates = subject.gates();
+            let regressed = gates.filter(|gate| gate.verdict == Some(Verdict::Regressed));
+            regressed.count() + broken(subject).count()
         })
         .sum();
     // The headline says what; how sure we are of it stands with the metric.
-    let sentence = metric_of(subject, Verdict::Regressed).map_or("", |metric| {
-        metric.sentence.split(';').next().unwrap_or_default()
-    });
+    let sentence = metric_of(subject, Verdict::Regressed)
+        .map(|metric| metric.sentence.split(';').next().unwrap_or_default())
+        .or_else(|| broken(subject).next().map(|case| case.sentence.as_str()))
+        .unwrap_or_default();
     let others = match failed {
         0 | 1 => String::new(),
         2 => "; and 1 more gate failed".to_owned(),
@@ -162,23 +163,28 @@ fn passed(suite: &SuiteSummary<'_>) -> String {
     }
 }
 
-/// The metric of a verdict that fell most.
+/// The metric of a verdict that fell most, or where no metric has it the critical case.
 fn metric_of<'s, 'a>(
     subject: &'s SubjectSummary<'a>,
     verdict: Verdict,
 ) -> Option<&'s MetricSummary<'a>> {
-    let metrics = subject
-        .metrics
-        .iter()
-        .filter(|metric| metric.verdict == Some(verdict));
-    // The first of equals, so that the sentence does not hang on chance.
-    metrics.reduce(|worst, next| {
-        if fall(next) > fall(worst) {
-            next
-        } else {
-            worst
-        }
-    })
+    let worst = |gates: &'s [MetricSummary<'a>]| {
+        let found = gates.iter().filter(|gate| gate.verdict == Some(verdict));
+        // The first of equals, so that the sentence does not hang on chance.
+        found.reduce(|worst, next| {
+            if fall(next) > fall(worst) {
+                next
+            } else {
+                worst
+            }
+        })
+    };
+    worst(&subject.metrics).or_else(|| worst(&subject.critical))
+}
+
+/// The cases that must pass and do not.
+fn broken<'s, 'a>(subject: &'s SubjectSummary<'a>) -> impl Iterator<Item = &'s MustPass<'a>> {
+    subject.must_pass.iter().filter(|case| !case.holds)
 }
 
 fn fall(metric: &MetricSummary<'_>) -> f64 {
@@ -213,13 +219,14 @@ pub(super) fn exit_cause(suites: &[SuiteSummary<'_>], verdict: Verdict) -> Strin
     let gates = |verdict: Verdict| {
         let failed = suites.iter().flat_map(|suite| {
             suite.subjects.iter().flat_map(move |subject| {
-                let failed = subject
-                    .metrics
-                    .iter()
-                    .filter(move |metric| metric.verdict == Some(verdict));
-                failed.map(move |metric| {
-                    format!("{} on {} of {}", metric.name, subject.name, suite.suite)
-                })
+                let gates = subject
+                    .gates()
+                    .filter(move |gate| gate.verdict == Some(verdict));
+                let must_pass = broken(subject).filter(move |_| verdict == Verdict::Regressed);
+                let failed = gates
+                    .map(label)
+                    .chain(must_pass.map(|case| format!("must-pass case {}", case.case)));
+                failed.map(move |name| format!("{name} on {} of {}", subject.name, suite.suite))
             })
         });
         failed.collect::<Vec<_>>().join("; ")
@@ -240,14 +247,32 @@ pub(super) fn metric_sentence(
     measurement: &Measurement<'_>,
     reason: Option<Reason>,
 ) -> String {
+    let sentence = plain_sentence(summary, measurement, reason);
+    match summary
+        .worst_case
+        .filter(|_| summary.verdict != Some(Verdict::Unmeasured))
+    {
+        Some(worst) => format!(
+            "{sentence}; {} if every missing trial were worst",
+            signed(summary, as_read(summary, worst))
+        ),
+        None => sentence,
+    }
+}
+
+fn plain_sentence(
+    summary: &MetricSummary<'_>,
+    measurement: &Measurement<'_>,
+    reason: Option<Reason>,
+) -> String {
+    let name = label(summary);
     if let Some(why) = &measurement.not_comparable {
         return format!(
-            "{} is not comparable: {why}; `regauge rescore` grades the baseline anew",
-            summary.name
+            "{name} is not comparable: {why}; `regauge rescore` grades the baseline anew"
         );
     }
     let Some(now) = summary.now else {
-        return format!("{} was not measured", summary.name);
+        return format!("{name} was not measured");
     };
     if let Some(gate) = summary
         .gate
@@ -280,7 +305,8 @@ pub(super) fn metric_sentence(
         ),
         Some(Verdict::Improved) => format!("{fell}; a {} is ruled out", worsening(summary)),
         Some(Verdict::Inconclusive) => {
-            format!("{}{}", measured(summary, difference), open(summary, reason))
+            let open = open(summary, measurement, reason);
+            format!("{}{open}", measured(summary, difference))
         }
         Some(Verdict::Unmeasured) => {
             format!(
@@ -314,14 +340,6 @@ pub(super) fn canary(summary: &MetricSummary<'_>, p: f64, has_moved: bool) -> St
             probability(p)
         )
     }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts of metrics are far below 2^53"
-)]
-pub(super) fn real(count: usize) -> f64 {
-    count as f64
 }
 
 fn broken_limit(
@@ -382,11 +400,11 @@ fn fell_or_rose(
     let by = drop_of(summary, difference.value.abs());
     let value = |value| show(summary.unit, value);
     if verb == "stayed" {
-        return format!("{} stayed at {}", summary.name, value(now.value));
+        return format!("{} stayed at {}", label(summary), value(now.value));
     }
     format!(
         "{} {verb} {by}, {} to {}",
-        summary.name,
+        label(summary),
         value(before.value),
         value(now.value)
     )
@@ -406,15 +424,16 @@ fn noise(summary: &MetricSummary<'_>, measurement: &Measurement<'_>) -> String {
 }
 
 fn measured(summary: &MetricSummary<'_>, difference: Estimate) -> String {
-    // As it reads beside the values: a rise is positive, be it better or worse.
-    let (value, low, high) = if summary.lower_is_better {
-        (-difference.value, -difference.high, -difference.low)
+    let Estimate { value, low, high } = difference;
+    let (low, high) = if summary.lower_is_better {
+        (high, low)
     } else {
-        (difference.value, difference.low, difference.high)
+        (low, high)
     };
+    let [value, low, high] = [value, low, high].map(|change| as_read(summary, change));
     format!(
         "{} measured {}, 90 % interval {} to {}",
-        summary.name,
+        label(summary),
         signed(summary, value),
         signed(summary, low),
         signed(summary, high)
@@ -430,7 +449,11 @@ fn worsening(summary: &MetricSummary<'_>) -> &'static str {
     }
 }
 
-fn open(summary: &MetricSummary<'_>, reason: Option<Reason>) -> String {
+fn open(
+    summary: &MetricSummary<'_>,
+    measurement: &Measurement<'_>,
+    reason: Option<Reason>,
+) -> String {
     let seen = summary.visible_drop.map_or_else(String::new, |drop| {
         format!(
             "; this run can see {}s of {} or more",
@@ -440,12 +463,97 @@ fn open(summary: &MetricSummary<'_>, reason: Option<Reason>) -> String {
     });
     let why = match reason {
         Some(Reason::DropRealSizeUnclear) => {
-            "; it is real, whether it is larger than allowed is not clear"
+            "; it is real, whether it is larger than allowed is not clear".to_owned()
         }
-        Some(Reason::RareFailureGuard) => "; too few trials to rule out a rare failure",
-        _ => "",
+        Some(Reason::RareFailureGuard) => rare(summary, measurement),
+        Some(Reason::TooFewClusters) => {
+            "; cases like these cannot be judged from a single cluster".to_owned()
+        }
+        _ if summary
+            .gate
+            .as_ref()
+            .is_some_and(|gate| gate.limit == Some(LimitVerdict::Open)) =>
+        {
+            "; whether its limit holds is open".to_owned()
+        }
+        _ => String::new(),
     };
-    format!("{why}{seen}")
+    let settled = summary.settle.as_ref().map_or_else(String::new, settled);
+    format!("{why}{seen}{settled}")
+}
+
+fn rare(summary: &MetricSummary<'_>, measurement: &Measurement<'_>) -> String {
+    let wanted = summary
+        .settle
+        .as_ref()
+        .and_then(|settle| settle.trial_pairs);
+    let (what, present) = match summary.scope {
+        Scope::Suite => ("pairs of trials", measurement.trial_pairs()),
+        Scope::Population => ("clusters of cases", None),
+    };
+    match (wanted, present) {
+        (Some(wanted), Some(present)) => format!(
+            "; too few trials to rule out a rare failure: it takes {wanted} {what}, these are {present:.0}"
+        ),
+        (Some(wanted), None) => {
+            format!("; too few trials to rule out a rare failure: it takes {wanted} {what}")
+        }
+        (None, _) => "; too few trials to rule out a rare failure".to_owned(),
+    }
+}
+
+/// What would settle an open verdict.
+fn settled(settle: &Settle) -> String {
+    let price = settle.calls.map_or_else(String::new, |calls| {
+        let cost = settle.cost.filter(|cost| cost.usd() > 0.0);
+        let cost = cost.map_or_else(String::new, |cost| format!(", about {cost}"));
+        format!(" ({}{cost})", count(calls, "call"))
+    });
+    let base = settle.baseline_trials_per_case;
+    let more = |trials: usize| count(trials, "more trial");
+    match (settle.trials_per_case, settle.cases) {
+        (Some(0), _) => format!(
+            "; {} per case of the baseline{price} would settle it",
+            more(base)
+        ),
+        (Some(now), _) if base > 0 => format!(
+            "; {} per case and {base} of the baseline{price} would settle it",
+            more(now)
+        ),
+        (Some(now), _) => format!("; {} per case{price} would settle it", more(now)),
+        (None, Some(cases)) => {
+            format!(
+                "; cannot be settled with this suite: add about {}",
+                count(rounded(cases), "case")
+            )
+        }
+        (None, None) => {
+            "; it lies too near to what is allowed for more trials or cases to settle it".to_owned()
+        }
+    }
+}
+
+/// A number in two digits, rounded up: more would promise what nobody knows.
+fn rounded(number: usize) -> usize {
+    let step = 10_usize.pow(number.checked_ilog10().unwrap_or(0).saturating_sub(1));
+    number.div_ceil(step) * step
+}
+
+/// What a metric is called: a critical case by its id.
+fn label(summary: &MetricSummary<'_>) -> String {
+    match summary.case {
+        Some(case) => format!("critical case {case} ({})", summary.name),
+        None => summary.name.to_owned(),
+    }
+}
+
+/// A change as it reads beside the values: a rise is positive, be it better or worse.
+fn as_read(summary: &MetricSummary<'_>, change: f64) -> f64 {
+    if summary.lower_is_better {
+        -change
+    } else {
+        change
+    }
 }
 
 fn allowed(summary: &MetricSummary<'_>) -> String {

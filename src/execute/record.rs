@@ -9,9 +9,13 @@ use crate::error::{Diagnostic, Result};
 use crate::git;
 use crate::history::run::{Git, Header, Status, SubjectRecord};
 use crate::plan::{Plan, Subject};
+use crate::suite::quarantine::Quarantine;
 
 /// A record for a run that is about to begin.
 pub fn new_header(plan: &Plan, invocation: &str, git: Option<&Git>, started_at: i64) -> Header {
+    let entries = plan.suite.quarantine.iter().map(|(entry, _)| entry.clone());
+    let (quarantine, quarantine_expired) =
+        entries.partition(|entry: &Quarantine| entry.is_in_force(started_at));
     Header {
         id: Uuid::now_v7().to_string(),
         invocation: invocation.to_owned(),
@@ -38,6 +42,8 @@ pub fn new_header(plan: &Plan, invocation: &str, git: Option<&Git>, started_at: 
             .map(|(rule, _)| rule.clone())
             .collect(),
         policy: plan.suite.policy,
+        quarantine,
+        quarantine_expired,
         dataset: plan.dataset.digest,
         git: git.cloned(),
         regauge: env!("CARGO_PKG_VERSION").to_owned(),

@@ -66,21 +66,31 @@ pub async fn choose(
             ..Choice::control()
         });
     }
-    if let Some((path, place)) = suite.and_then(|suite| suite.baseline.as_ref()) {
-        Workspace::check_inside(path, place.clone())?;
-        if !workspace.path(path).is_file() {
-            return Err(Diagnostic::new(format!("there is no baseline `{path}`"))
-                .at(place.clone())
-                .help(format!("make it with `regauge export RUN --output {path}`"))
-                .into());
-        }
-        let run = run_file::parse(&workspace.read(path)?)?;
-        return Ok(Choice {
-            rule: format!("the suite names the file {path}"),
-            run: Some(run),
-        });
+    if let Some(suite) = suite
+        && let Some(choice) = from_file(workspace, suite)?
+    {
+        return Ok(choice);
     }
     choose_from_history(workspace, history, header).await
+}
+
+/// The baseline in the file that a suite names, where it names one.
+pub fn from_file(workspace: &Workspace, suite: &Suite) -> Result<Option<Choice>> {
+    let Some((path, place)) = &suite.baseline else {
+        return Ok(None);
+    };
+    Workspace::check_inside(path, place.clone())?;
+    if !workspace.path(path).is_file() {
+        return Err(Diagnostic::new(format!("there is no baseline `{path}`"))
+            .at(place.clone())
+            .help(format!("make it with `regauge export RUN --output {path}`"))
+            .into());
+    }
+    let run = run_file::parse(&workspace.read(path)?)?;
+    Ok(Some(Choice {
+        rule: format!("the suite names the file {path}"),
+        run: Some(run),
+    }))
 }
 
 async fn choose_named(

@@ -10,7 +10,9 @@ use crate::golden::Case;
 use crate::plan::selection::Selection;
 use crate::plan::{Grade, Graded, Metric, PASS};
 use crate::scorer::Score;
-use crate::suite::{GateRule, Policy, Sampling};
+use crate::suite::Sampling;
+use crate::suite::gate::{GateRule, Policy};
+use crate::suite::quarantine::Quarantine;
 use crate::units::Cost;
 
 /// Everything that is kept of one execution of a suite.
@@ -70,6 +72,12 @@ pub struct Header {
     pub gates: Vec<GateRule>,
     /// What holds for all gates.
     pub policy: Policy,
+    /// Cases that are shown but not gated: those whose quarantine was in force when the run began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quarantine: Vec<Quarantine>,
+    /// Entries of the quarantine that had expired by then, so that their cases count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quarantine_expired: Vec<Quarantine>,
     /// The digest of the dataset.
     pub dataset: Digest,
     /// The state of the source tree, where there is one.
@@ -253,6 +261,11 @@ pub enum Origin {
 }
 
 impl Header {
+    /// Whether a case is gated: it is not in quarantine.
+    pub fn counts(&self, case: &str) -> bool {
+        !self.quarantine.iter().any(|entry| entry.case == case)
+    }
+
     /// How calls are made for each case.
     pub fn sampling(&self) -> Sampling {
         self.sampling
@@ -304,8 +317,16 @@ impl Run {
 
     fn mean(&self, subject: usize, value: impl Fn(&TrialRecord) -> Option<f64>) -> Option<f64> {
         let mut by_case: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
-        let trials = self.trials.iter().filter(|trial| !trial.fresh);
-        for trial in trials.filter(|trial| trial.subject == subject) {
+        let is_counted: Vec<bool> = self
+            .cases
+            .iter()
+            .map(|case| self.header.counts(&case.id))
+            .collect();
+        let own = self
+            .trials
+            .iter()
+            .filter(|trial| trial.subject == subject && !trial.fresh);
+        for trial in own.filter(|trial| is_counted[trial.case]) {
             if let Some(value) = value(trial) {
                 let (sum, count) = by_case.entry(trial.case).or_default();
                 *sum += value;

@@ -56,6 +56,15 @@ impl History {
         Self::open_file(&workspace.path(&workspace.history)).await
     }
 
+    /// Opens the history that a workspace names, where there is one.
+    pub async fn open_existing(workspace: &Workspace) -> Result<Option<Self>> {
+        if workspace.path(&workspace.history).is_file() {
+            Self::open(workspace).await.map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
     /// Opens the history in a file.
     pub async fn open_file(path: &Path) -> Result<Self> {
         let cannot = |cause: &dyn std::error::Error| {

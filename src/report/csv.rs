@@ -48,6 +48,15 @@ pub const CASE_COLUMNS: &[&str] = &[
     // Of the trial that speaks for the case: the first that fails, else the first.
     "output",
     "output_before",
+    // How often two trials of this run disagree.
+    "disagreement",
+    // `true` or nothing.
+    "critical",
+    "must_pass",
+    // Filled where the case is shown and not gated.
+    "quarantine_owner",
+    "quarantine_reason",
+    "quarantine_until",
 ];
 
 /// The columns of trials.csv.
@@ -161,6 +170,13 @@ fn case_row<W: Write>(
     row.text(&case.expected.map_or(Cow::Borrowed(""), value_text))?;
     row.text(worst.map_or("", |trial| trial.output))?;
     row.text(pick::baseline_trial(case).map_or("", |trial| trial.output))?;
+    row.real(case.disagreement)?;
+    row.text(if case.critical { "true" } else { "" })?;
+    row.text(if case.must_pass { "true" } else { "" })?;
+    let entry = case.quarantine;
+    row.text(entry.map_or("", |entry| entry.owner.as_str()))?;
+    row.text(entry.map_or("", |entry| entry.reason.as_str()))?;
+    row.text(entry.map_or("", |entry| entry.until.as_str()))?;
     row.end()
 }
 

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::pick;
 use super::show::{head, iso_time, one_line, passed, visible};
+use super::{facts, pick};
 use crate::compare::summary::{
-    CaseSummary, CaseVerdict, MetricSummary, SubjectSummary, SuiteSummary, Summary, Verdict,
+    CaseSummary, CaseVerdict, MetricSummary, MustPass, SubjectSummary, SuiteSummary, Summary,
+    Verdict,
 };
 use crate::text::diff::Diff;
 
@@ -54,12 +55,17 @@ fn test_suite(
         property("prompt", &subject.prompt),
         property("model", subject.model),
     ]);
-    for metric in subject
-        .metrics
-        .iter()
-        .filter(|metric| metric.gate.is_some())
-    {
+    for note in facts::notes(subject) {
+        tests.add_property(property("note", &note));
+    }
+    for warning in &suite.warnings {
+        tests.add_property(property("warning", warning));
+    }
+    for metric in subject.gates() {
         tests.add_test_case(gate_test(summary, &class, metric));
+    }
+    for case in &subject.must_pass {
+        tests.add_test_case(must_pass_test(&class, case));
     }
     for case in &subject.cases {
         tests.add_test_case(case_test(&class, case, detailed));
@@ -78,7 +84,8 @@ fn gate_test(summary: &Summary<'_>, class: &str, metric: &MetricSummary<'_>) -> 
         | None => None,
     };
     let verdict = metric.verdict.map_or("shown only", Verdict::name);
-    let mut test = test_case(&format!("gate {}", metric.name), class, kind, verdict);
+    let name = format!("gate {}", facts::name(metric));
+    let mut test = test_case(&name, class, kind, verdict);
     if kind.is_some() {
         test.status.set_message(line(&metric.sentence));
     } else {
@@ -88,8 +95,19 @@ fn gate_test(summary: &Summary<'_>, class: &str, metric: &MetricSummary<'_>) -> 
     test
 }
 
+fn must_pass_test(class: &str, case: &MustPass<'_>) -> TestCase {
+    let kind = (!case.holds).then_some(NonSuccessKind::Failure);
+    let name = format!("must pass {}", case.case);
+    let mut test = test_case(&name, class, kind, Verdict::Regressed.name());
+    if kind.is_some() {
+        test.status.set_message(line(&case.sentence));
+    }
+    test
+}
+
 fn case_test(class: &str, case: &CaseSummary<'_>, detailed: &mut usize) -> TestCase {
     let kind = match case.verdict {
+        _ if case.quarantine.is_some() => None,
         CaseVerdict::Regressed => Some(NonSuccessKind::Failure),
         CaseVerdict::Unmeasured => Some(NonSuccessKind::Error),
         CaseVerdict::Suspect
@@ -122,6 +140,11 @@ fn case_test(class: &str, case: &CaseSummary<'_>, detailed: &mut usize) -> TestC
             *detailed -= 1;
             test.status.set_description(details(case));
         }
+    } else if let Some(entry) = facts::quarantine(case) {
+        test.status = TestCaseStatus::skipped();
+        let verdict = case.verdict.name();
+        test.status
+            .set_message(line(&format!("{verdict}; in quarantine {entry}; {trials}")));
     } else if case.verdict == CaseVerdict::Removed {
         test.status = TestCaseStatus::skipped();
         test.status.set_message("in the baseline only");
@@ -195,7 +218,7 @@ mod tests {
             .iter()
             .map(|suite| (suite.failures, suite.errors, suite.skipped))
             .collect();
-        assert_eq!(counts, [(3, 1, 1), (0, 0, 0), (0, 0, 0)]);
+        assert_eq!(counts, [(4, 1, 2), (0, 0, 0), (0, 0, 0)]);
         assert!(
             !text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')),
             "only controls that XML has"
@@ -208,6 +231,6 @@ mod tests {
         let mut summary = world.summary();
         summary.exit.code = OPEN_FAILS;
         let report = Report::deserialize_from_str(&written(&summary)).unwrap();
-        assert_eq!(report.test_suites[0].failures, 4);
+        assert_eq!(report.test_suites[0].failures, 6);
     }
 }

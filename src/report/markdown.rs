@@ -7,10 +7,10 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::show::{
-    case_mark, change, estimate, head, interval, mark, one_line, passed, run_size, subject_facts,
-    tolerance, visible,
+    case_mark, change, drop, estimate, head, interval, mark, one_line, passed, run_size,
+    subject_facts, tolerance, visible,
 };
-use super::{pick, show_time};
+use super::{facts, pick, show_time};
 use crate::compare::summary::{
     CaseSummary, CaseVerdict, SubjectSummary, SuiteSummary, Summary, Verdict,
 };
@@ -74,7 +74,10 @@ pub fn render(summary: &Summary<'_>) -> String {
 fn suite_part(page: &mut String, suite: &SuiteSummary<'_>, limit: usize) {
     heading(page, 2, suite.verdict, suite.suite, suite.verdict.name());
     paragraph(page, &format!("**{}**", escaped(&suite.headline)));
-    paragraph(page, &facts(suite));
+    for warning in &suite.warnings {
+        paragraph(page, &format!("**Warning:** {}", escaped(warning)));
+    }
+    paragraph(page, &compared(suite));
     for subject in &suite.subjects {
         if page.len() > limit {
             paragraph(page, "More subjects are in the report.");
@@ -99,7 +102,7 @@ fn suite_part(page: &mut String, suite: &SuiteSummary<'_>, limit: usize) {
 }
 
 /// What was compared with what, and what differs.
-fn facts(suite: &SuiteSummary<'_>) -> String {
+fn compared(suite: &SuiteSummary<'_>) -> String {
     let mut facts = format!(
         "Run {}, {}, {}.",
         code(suite.run.id),
@@ -148,10 +151,10 @@ fn metrics(page: &mut String, suite: &SuiteSummary<'_>, subject: &SubjectSummary
     }
     paragraph(page, &escaped(&subject_facts(subject)));
     page.push_str(
-        "| metric | before | now | change | 90 % interval | allowed drop | verdict |\n\
-         |---|--:|--:|--:|:-:|--:|---|\n",
+        "| metric | before | now | change | 90 % interval | other scope | allowed drop | seen from | verdict |\n\
+         |---|--:|--:|--:|:-:|:-:|--:|--:|---|\n",
     );
-    for metric in &subject.metrics {
+    for metric in facts::rows(subject) {
         let change = change(metric);
         let interval = match (&change, metric.now) {
             (Some(change), _) => change.interval.clone(),
@@ -161,29 +164,28 @@ fn metrics(page: &mut String, suite: &SuiteSummary<'_>, subject: &SubjectSummary
         let verdict = metric.verdict.map_or_else(String::new, |verdict| {
             format!("{} {}", mark(verdict), verdict.name())
         });
+        let seen = metric.visible_drop.filter(|_| metric.gate.is_some());
         row(
             page,
             &[
-                code(metric.name),
+                code(&facts::name(metric)),
                 estimate(metric.unit, metric.before),
                 estimate(metric.unit, metric.now),
                 change.map_or_else(String::new, |change| change.value),
                 interval,
+                facts::other_interval(metric).unwrap_or_default(),
                 tolerance(metric).unwrap_or_default(),
+                seen.map_or_else(String::new, |seen| drop(metric, seen)),
                 verdict,
             ],
         );
     }
     page.push('\n');
-    let gated = subject
-        .metrics
-        .iter()
-        .filter(|metric| metric.gate.is_some());
-    for metric in gated.filter(|metric| metric.verdict > Some(Verdict::Pass)) {
+    for metric in facts::open_gates(subject) {
         let _ = writeln!(page, "- {}", escaped(&metric.sentence));
     }
-    for note in subject.notes() {
-        let _ = writeln!(page, "- {}", escaped(note));
+    for note in facts::notes(subject) {
+        let _ = writeln!(page, "- {}", escaped(&note));
     }
     page.push('\n');
 }
@@ -225,7 +227,11 @@ fn difference(case: &CaseSummary<'_>) -> String {
         passed(case.passed_before),
         passed(Some(case.passed))
     );
-    let title = format!("{} {} {trials}", case_mark(case.verdict), code(case.id));
+    let mut title = format!("{} {} {trials}", case_mark(case.verdict), code(case.id));
+    let marks = facts::marks(case);
+    if !marks.is_empty() {
+        let _ = write!(title, " · {}", escaped(&marks));
+    }
     paragraph(&mut part, &title);
     let now = pick::worst_trial(case).map_or("", |trial| trial.output);
     let mut text = head(&case.why, LONGEST_LINE).0.to_owned();
@@ -280,7 +286,10 @@ fn case_table(page: &mut String, suite: &SuiteSummary<'_>, limit: usize) {
             page,
             &[
                 format!("{} {}", case_mark(case.verdict), case.verdict.name()),
-                code(case.id),
+                match facts::marks(case) {
+                    marks if marks.is_empty() => code(case.id),
+                    marks => format!("{} {}", code(case.id), escaped(&marks)),
+                },
                 escaped(&subject.name),
                 format!(
                     "{} → {}",

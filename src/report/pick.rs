@@ -2,7 +2,7 @@
 
 use super::show::stripped;
 use crate::compare::summary::{
-    CaseSummary, CaseVerdict, MetricSummary, SuiteSummary, TrialSummary, Verdict,
+    CaseSummary, CaseVerdict, MetricSummary, SubjectSummary, SuiteSummary, TrialSummary, Verdict,
 };
 use crate::history::run::Status;
 
@@ -32,7 +32,8 @@ pub(super) fn groups<'s, 'a>(suite: &'s SuiteSummary<'a>) -> Vec<Group<'s, 'a>> 
     for verdict in [CaseVerdict::Regressed, CaseVerdict::Suspect] {
         for (subject, summary) in suite.subjects.iter().enumerate() {
             for (index, case) in summary.cases.iter().enumerate() {
-                if case.verdict != verdict {
+                // What is in quarantine is known, and with somebody.
+                if case.verdict != verdict || case.quarantine.is_some() {
                     continue;
                 }
                 let found = Found {
@@ -96,8 +97,8 @@ pub(super) fn failed_checks<'a>(trial: &TrialSummary<'_>, names: &[&'a str]) -> 
 
 /// The metric that decides the verdict of a suite, where one does.
 pub(super) fn deciding<'s, 'a>(suite: &'s SuiteSummary<'a>) -> Option<&'s MetricSummary<'a>> {
-    let mut metrics = suite.subjects.iter().flat_map(|subject| &subject.metrics);
-    metrics.find(|metric| metric.verdict == Some(suite.verdict))
+    let mut gates = suite.subjects.iter().flat_map(SubjectSummary::gates);
+    gates.find(|metric| metric.verdict == Some(suite.verdict))
 }
 
 /// Cases of a suite by verdict, worst first.
@@ -154,17 +155,29 @@ pub(super) fn next_steps(suite: &SuiteSummary<'_>) -> Vec<Step> {
     let open = listed(&counts, &[CaseVerdict::Suspect, CaseVerdict::Flaky]);
     if open.is_some() || suite.verdict == Verdict::Inconclusive {
         let cases = open.unwrap_or_else(|| "a gate".to_owned());
-        let (name, trials) = (shell_word(suite.suite), suite.run.trials_per_case);
+        let (name, trials) = (shell_word(suite.suite), trials_to_try(suite));
         steps.push(Step {
             what: format!("Measure with more trials what is open: {cases}."),
-            command: Some(format!(
-                "regauge run {name} --trials {}",
-                trials.saturating_mul(2)
-            )),
+            command: Some(format!("regauge run {name} --trials {trials}")),
         });
     }
     steps.truncate(3);
     steps
+}
+
+/// The trials of each case that would settle the gates of a suite that trials can settle; else twice those there are.
+fn trials_to_try(suite: &SuiteSummary<'_>) -> u32 {
+    let present = suite.run.trials_per_case;
+    let gates = suite.subjects.iter().flat_map(SubjectSummary::gates);
+    let settles = gates.filter_map(|gate| gate.settle.as_ref());
+    let more = settles
+        .filter(|settle| settle.baseline_trials_per_case == 0)
+        .filter_map(|settle| u32::try_from(settle.trials_per_case?).ok())
+        .max();
+    more.map_or_else(
+        || present.saturating_mul(2),
+        |more| present.saturating_add(more),
+    )
 }
 
 /// What made it worse, as far as that can be seen.

@@ -71,9 +71,13 @@ pub(super) fn change(metric: &MetricSummary<'_>) -> Option<Change> {
 
 /// How far a metric may drop: `2.0 pt`, `10.0 %`.
 pub(super) fn tolerance(metric: &MetricSummary<'_>) -> Option<String> {
-    let gate = metric.gate.as_ref()?;
+    Some(drop(metric, metric.gate.as_ref()?.tolerance))
+}
+
+/// The size of a drop: `2.0 pt`, `10.0 %`.
+pub(super) fn drop(metric: &MetricSummary<'_>, size: f64) -> String {
     let step = Step::of(metric);
-    Some(format!("{}{}", step.plain(gate.tolerance), step.suffix))
+    format!("{}{}", step.plain(size), step.suffix)
 }
 
 /// The interval of a value: `80.1 to 91.2 %`.

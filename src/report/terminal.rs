@@ -1,7 +1,7 @@
 //! What `run`, `compare` and `report` print.
 
-use super::pick;
 use super::show::{case_mark, head, mark, one_line, passed, run_size, stripped, subject_facts};
+use super::{facts, pick};
 use crate::compare::summary::{
     CaseSummary, CaseVerdict, MetricSummary, SubjectSummary, SuiteSummary, Summary, Verdict,
 };
@@ -125,6 +125,12 @@ impl Screen {
             ),
         }
         self.wrapped(&line, 0, 2);
+        for warning in &suite.warnings {
+            let mut line = Line::new();
+            line.add("warning: ", Look::BoldRed);
+            line.add(&one_line(&stripped(warning)), Look::Yellow);
+            self.wrapped(&line, 0, 2);
+        }
         if suite.changes.is_empty() {
             return;
         }
@@ -151,9 +157,7 @@ impl Screen {
     }
 
     fn metrics(&mut self, subject: &SubjectSummary<'_>, only_gates: bool) {
-        let metrics: Vec<&MetricSummary<'_>> = subject
-            .metrics
-            .iter()
+        let metrics: Vec<&MetricSummary<'_>> = facts::rows(subject)
             .filter(|metric| metric.gate.is_some() || !only_gates)
             .collect();
         if metrics.is_empty() {
@@ -163,12 +167,21 @@ impl Screen {
             let shown = line.painted(self.style.colour);
             self.lines.push(format!("  {}", shown.trim_end()));
         }
-        for note in subject.notes() {
-            let mut line = Line::new();
-            line.add(&one_line(note), Look::Plain);
-            self.wrapped(&line, 2, 4);
+        let seen: Vec<String> = subject.gates().filter_map(sight).collect();
+        if !seen.is_empty() {
+            self.aside(&seen.join(" · "));
+        }
+        for note in facts::notes(subject) {
+            self.aside(&note);
         }
         self.blank();
+    }
+
+    /// A line in small print below the metrics.
+    fn aside(&mut self, text: &str) {
+        let mut line = Line::new();
+        line.add(&one_line(&stripped(text)), Look::Dim);
+        self.wrapped(&line, 2, 4);
     }
 
     fn counts(&mut self, suite: &SuiteSummary<'_>) {
@@ -241,6 +254,10 @@ impl Screen {
             case_look(case.verdict),
         );
         line.add(&one_line(case.id), Look::Plain);
+        let marks = facts::marks(case);
+        if !marks.is_empty() {
+            line.add(&format!("  {}", one_line(&stripped(&marks))), Look::Dim);
+        }
         if suite.subjects.len() > 1 {
             line.add(&format!("  {}", subject.name), Look::Dim);
         }
@@ -344,6 +361,13 @@ impl Screen {
             self.lines.push(format!("{}{shown}", " ".repeat(INDENT)));
         }
     }
+}
+
+/// What a gate sees, and its interval in the other scope.
+fn sight(metric: &MetricSummary<'_>) -> Option<String> {
+    let seen = [facts::visible(metric), facts::other_interval(metric)];
+    let seen: Vec<String> = seen.into_iter().flatten().collect();
+    (!seen.is_empty()).then(|| format!("{} {}", facts::name(metric), seen.join(", ")))
 }
 
 fn verdict_look(verdict: Verdict) -> Look {

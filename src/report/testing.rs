@@ -6,18 +6,27 @@ use serde_json::{Map, Value, json};
 use super::show::is_control;
 
 use crate::compare::summary::{
-    CaseSummary, CaseVerdict, Change, Estimate, Exit, FORMAT, GateSummary, LimitVerdict,
-    MetricSummary, Passed, RunFacts, ScoreSummary, SubjectSummary, SuiteSummary, Summary,
-    TrialSummary, Verdict,
+    CaseSummary, CaseVerdict, Chance, Change, Estimate, Exit, FORMAT, GateSummary, LimitVerdict,
+    MetricSummary, MustPass, Passed, RunFacts, ScoreSummary, Settle, SubjectSummary, SuiteSummary,
+    Summary, TrialSummary, Verdict,
 };
 use crate::digest::Digest;
 use crate::exchange::{Outcome, ToolCall};
 use crate::history::run::{Git, Origin, Status};
 use crate::scorer::Unit;
+use crate::stats::floor::FloorMode;
+use crate::stats::unit::Scope;
+use crate::suite::quarantine::Quarantine;
 use crate::units::Cost;
 
 /// Index of the worst text in [`World::outputs`].
 pub(super) const HOSTILE: usize = 0;
+
+/// A critical case, one that must pass, and what is said of a quarantine that is over.
+const CRITICAL: &str = "refund/late-01";
+const MUST_PASS: &str = "=cmd|' /C calc'!A0";
+const EXPIRED: &str =
+    "the quarantine of case `refund/late-01` expired on 2026-01-01: it counts again";
 
 const METRICS: [&str; 3] = ["exact", "polite", "latency"];
 
@@ -30,6 +39,7 @@ pub(super) struct World {
     live: Origin,
     reused: Origin,
     nowhere: Origin,
+    quarantine: Quarantine,
 }
 
 struct OwnSuite {
@@ -84,6 +94,12 @@ impl World {
             live: Origin::Live,
             reused: Origin::Reused("0197c0de-0000-7000-8000-00000000beef".into()),
             nowhere: Origin::Nowhere,
+            quarantine: Quarantine {
+                case: "routing/mixed-01".into(),
+                owner: "the <b>routing</b> team".into(),
+                reason: "two right answers | until the policy is new".into(),
+                until: "2026-12-31".into(),
+            },
         }
     }
 
@@ -183,6 +199,11 @@ impl World {
             },
             verdict: suite.verdict,
             headline: suite.headline.into(),
+            warnings: if suite.has_baseline {
+                vec![EXPIRED.to_owned()]
+            } else {
+                Vec::new()
+            },
             changes: if suite.has_baseline {
                 changes()
             } else {
@@ -247,6 +268,27 @@ impl World {
                 Verdict::NoBaseline => first_metrics(),
                 _ => passing_metrics(),
             },
+            critical: match subject.verdict {
+                Verdict::Regressed => vec![critical_case()],
+                _ => Vec::new(),
+            },
+            must_pass: cases
+                .iter()
+                .filter(|case| case.must_pass)
+                .map(|case| MustPass {
+                    case: case.id,
+                    holds: false,
+                    sentence: format!(
+                        "case {} must pass in every trial and did not in 3 of 3",
+                        case.id
+                    ),
+                })
+                .collect(),
+            noise: suite.has_baseline.then_some(0.13),
+            chance: Chance {
+                informative: 5,
+                listed: 0.1,
+            },
             counts,
             outcomes: vec![(Outcome::Ok, 3 * cases.len())],
             cases,
@@ -261,6 +303,17 @@ impl World {
             passed: passed(&case.now),
             passed_before: (!case.before.is_empty()).then(|| passed(&case.before)),
             p: case.p,
+            disagreement: (case.now.len() > 1).then(|| {
+                let failed = case.now.iter().filter(|trial| !trial.exact).count();
+                if failed == 0 || failed == case.now.len() {
+                    0.0
+                } else {
+                    2.0 / 3.0
+                }
+            }),
+            critical: case.id == CRITICAL,
+            must_pass: case.id == MUST_PASS,
+            quarantine: (case.id == self.quarantine.case).then_some(&self.quarantine),
             tags: &case.tags,
             input: &case.input,
             expected: case.expected.as_ref(),
@@ -589,17 +642,22 @@ fn estimate(value: f64, low: f64, high: f64) -> Estimate {
 fn metric(name: &'static str, unit: Unit) -> MetricSummary<'static> {
     MetricSummary {
         name,
+        case: None,
         unit,
         lower_is_better: matches!(unit, Unit::Milliseconds | Unit::Usd),
         now: None,
         before: None,
         difference: None,
+        scope: Scope::Suite,
+        other_scope: None,
         relative: matches!(unit, Unit::Milliseconds | Unit::Usd),
         p_drop: None,
         pairs: 199,
         missing: 5,
         bounds: None,
+        worst_case: None,
         visible_drop: None,
+        settle: None,
         gate: None,
         looked_at: None,
         verdict: None,
@@ -612,6 +670,7 @@ fn gate(tolerance: f64) -> GateSummary {
         tolerance,
         at_least: None,
         at_most: None,
+        mode: FloorMode::Tested,
         limit: None,
     }
 }
@@ -641,10 +700,20 @@ fn regressed_metrics() -> Vec<MetricSummary<'static>> {
             before: Some(estimate(0.95, 0.9, 0.985)),
             difference: Some(estimate(-0.012, -0.092, 0.063)),
             p_drop: Some(0.41),
+            other_scope: Some(estimate(-0.012, -0.11, 0.081)),
             visible_drop: Some(0.12),
+            settle: Some(Settle {
+                trials_per_case: Some(3),
+                baseline_trials_per_case: 0,
+                calls: Some(600),
+                cost: Cost::from_usd(1.8),
+                cases: None,
+                trial_pairs: None,
+            }),
             gate: Some(gate(0.02)),
             verdict: Some(Verdict::Inconclusive),
-            sentence: "polite measured −1.2, 90 % interval −9.2 to +6.3; this run can see drops of 12 points or more"
+            sentence: "polite measured −1.2, 90 % interval −9.2 to +6.3; this run can see drops of 12 points or \
+                       more; 3 more trials per case (600 calls, about $1.80) would settle it"
                 .into(),
             ..metric("polite", Unit::Share)
         },
@@ -665,6 +734,23 @@ fn regressed_metrics() -> Vec<MetricSummary<'static>> {
             ..metric("cost", Unit::Usd)
         },
     ]
+}
+
+fn critical_case() -> MetricSummary<'static> {
+    MetricSummary {
+        case: Some(CRITICAL),
+        now: Some(estimate(0.0, 0.0, 0.47)),
+        before: Some(estimate(1.0, 0.53, 1.0)),
+        difference: Some(estimate(-1.0, -1.0, 0.0)),
+        p_drop: Some(0.025),
+        pairs: 1,
+        missing: 0,
+        gate: Some(gate(0.5)),
+        verdict: Some(Verdict::Inconclusive),
+        sentence: "critical case refund/late-01 (pass) measured −100, 90 % interval −100 to 0"
+            .into(),
+        ..metric("pass", Unit::Share)
+    }
 }
 
 fn passing_metrics() -> Vec<MetricSummary<'static>> {

@@ -1,5 +1,7 @@
 //! Absolute floors, such as "accuracy at least 0.90".
 
+use serde::{Deserialize, Serialize};
+
 use super::estimate::{Estimate, Share, between_clusters, within_units};
 use super::interval::clopper_pearson;
 use super::moments::variance;
@@ -8,9 +10,11 @@ use super::unit::{Kind, Scope, average};
 use super::{Interval, SLACK, real};
 
 /// How a rate is held against a floor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum FloorMode {
     /// Broken only where the data show it.
+    #[default]
     Tested,
     /// Broken where the bare rate lies below.
     Point,

@@ -33,7 +33,7 @@ impl Errors {
     }
 
     /// How many standard errors away an effect must lie to be found.
-    fn reach(self) -> Option<f64> {
+    pub(crate) fn reach(self) -> Option<f64> {
         Some(self.z_alpha()? + self.z_power()?)
     }
 }

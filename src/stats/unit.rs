@@ -1,6 +1,8 @@
 //! What is compared: the trial scores of one case, or of one collapsed trajectory,
 //! on both sides.
 
+use serde::{Deserialize, Serialize};
+
 use super::moments::sum;
 use super::real;
 
@@ -65,9 +67,11 @@ impl Kind {
 }
 
 /// What the inference is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// These very cases: only the sampling of outputs is random.
+    #[default]
     Suite,
     /// Cases like these: the choice of the cases is random as well.
     Population,

@@ -114,6 +114,7 @@ fn kind(shape: &Shape) -> String {
         Shape::Number(..) => "number".into(),
         Shape::Share => "share, as 0.03 or 3%".into(),
         Shape::Duration => "time, as 60s".into(),
+        Shape::Day => "day, as 2026-12-31".into(),
         Shape::Choice(words) => words.join(", "),
         Shape::Any => "anything".into(),
         Shape::List(item) => format!("list of {}", kind(item)),

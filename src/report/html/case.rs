@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use minijinja::Value;
 use serde::Serialize;
 
-use super::super::pick;
 use super::super::show::{probability, value, value_text, visible};
+use super::super::{facts, pick};
 use super::chart;
 use super::page::shown_line;
 use super::text::{DiffView, Diffs, Names, Text};
@@ -35,6 +35,7 @@ pub(super) struct Row {
     class: &'static str,
     id: String,
     preview: String,
+    marks: String,
     why: String,
     trials: Value,
     p: String,
@@ -108,6 +109,7 @@ impl Row {
             class: case.verdict.name(),
             id: visible(case.id),
             preview: preview(case),
+            marks: shown_line(&facts::marks(case)),
             why: shown_line(&excerpt(&case.why, REASON)),
             trials: Value::from_safe_string(chart::trials(case)),
             p: case.p.map_or_else(String::new, probability),

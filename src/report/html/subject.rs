@@ -3,8 +3,8 @@
 use minijinja::Value;
 use serde::Serialize;
 
-use super::super::pick;
 use super::super::show::{change, estimate, interval, subject_facts, tolerance, value, visible};
+use super::super::{facts, pick};
 use super::chart;
 use super::page::{Count, Pill, pill, shown_line, tally};
 use crate::compare::summary::{LimitVerdict, MetricSummary, SubjectSummary, SuiteSummary, Verdict};
@@ -53,24 +53,24 @@ impl Subject {
         subject: &SubjectSummary<'_>,
         rows: &[Value],
     ) -> Self {
-        let gated = subject
-            .metrics
-            .iter()
-            .filter(|metric| metric.gate.is_some());
+        let gated = subject.gates();
         Self {
             name: shown_line(&subject.name),
             facts: shown_line(&subject_facts(subject)),
             verdict: pill(subject.verdict),
-            metrics: subject.metrics.iter().map(Metric::of).collect(),
+            metrics: facts::rows(subject).map(Metric::of).collect(),
+            notes: facts::notes(subject)
+                .iter()
+                .map(|note| shown_line(note))
+                .collect(),
             sentences: gated
                 .filter(|metric| !metric.sentence.is_empty())
                 .map(|metric| Sentence {
                     verdict: pill(metric.verdict.unwrap_or(Verdict::NoBaseline)),
-                    name: shown_line(metric.name),
+                    name: shown_line(&facts::name(metric)),
                     text: shown_line(&metric.sentence),
                 })
                 .collect(),
-            notes: subject.notes().into_iter().map(shown_line).collect(),
             tally: tally(&subject.counts),
             cases: subject.cases.len(),
             hidden: subject.cases.len() - rows.len(),
@@ -92,7 +92,7 @@ impl Metric {
             (None, None) => String::new(),
         };
         Self {
-            name: shown_line(metric.name),
+            name: shown_line(&facts::name(metric)),
             note: metric_note(metric),
             before: estimate(metric.unit, metric.before),
             now: estimate(metric.unit, metric.now),
@@ -131,6 +131,8 @@ fn metric_note(metric: &MetricSummary<'_>) -> String {
             );
         }
     }
+    notes.extend(facts::visible(metric));
+    notes.extend(facts::other_interval(metric));
     if metric.missing > 0 {
         notes.push(format!(
             "{} of {} missing",

@@ -38,6 +38,7 @@ pub(super) struct Suite {
     headline: String,
     has_baseline: bool,
     rule: String,
+    warnings: Vec<String>,
     changes: Vec<Change>,
     templates: Vec<Template>,
     facts: Vec<Fact>,
@@ -84,6 +85,7 @@ impl Suite {
             headline: shown_line(&suite.headline),
             has_baseline: suite.baseline.is_some(),
             rule: shown_line(&suite.baseline_rule),
+            warnings: suite.warnings.iter().map(|text| shown_line(text)).collect(),
             changes: suite
                 .changes
                 .iter()

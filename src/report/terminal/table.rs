@@ -2,6 +2,7 @@
 
 use console::{measure_text_width, truncate_str};
 
+use super::super::facts;
 use super::super::show::{change, estimate, interval, mark, one_line, stripped, tolerance};
 use super::paint::{Line, Look};
 use super::verdict_look;
@@ -66,7 +67,7 @@ impl Row {
         let is_worse = metric.verdict == Some(Verdict::Regressed);
         Self {
             cells: [
-                one_line(&stripped(metric.name)),
+                one_line(&stripped(&facts::name(metric))),
                 estimate(metric.unit, metric.before),
                 estimate(metric.unit, metric.now),
                 found.map_or_else(String::new, |found| found.value),

@@ -1,0 +1,191 @@
+//! What a comparison is made of: the trials of both sides, case by case or trajectory by trajectory.
+
+use super::metric::Measure;
+use super::side::{Side, same_input};
+use crate::history::run::TrialRecord;
+use crate::stats::trajectory::{Member, collapse};
+use crate::stats::unit::{Kind, Unit};
+use crate::suite::cluster::Sharing;
+
+/// Both sides of a subject, with the measure as each of them has it.
+#[derive(Clone, Copy)]
+pub(super) struct Both<'s, 'a> {
+    pub(super) now: &'s Side<'a>,
+    pub(super) measure: Measure,
+    pub(super) before: &'s Side<'a>,
+    pub(super) twin: Measure,
+}
+
+/// On which scale more is better.
+#[derive(Clone, Copy)]
+pub(super) struct Direction {
+    /// Whether the values are quantities, which are compared as `-ln x`.
+    pub(super) is_ratio: bool,
+    pub(super) lower_is_better: bool,
+}
+
+impl Direction {
+    fn orient(self, value: f64) -> f64 {
+        match (self.is_ratio, self.lower_is_better) {
+            (false, true) => 1.0 - value,
+            (false, false) | (true, true) => value,
+            // A ratio is compared as -ln x; the reciprocal turns it round.
+            (true, false) => 1.0 / value,
+        }
+    }
+}
+
+/// The scores of the units that both sides have, higher is better.
+pub(super) struct Units {
+    list: Vec<Owned>,
+}
+
+struct Owned {
+    base: Vec<f64>,
+    cand: Vec<f64>,
+    weight: f64,
+    cluster: Option<u32>,
+}
+
+/// A case that both sides have with the same input, with its trials.
+struct PairedCase {
+    base: Vec<Option<f64>>,
+    cand: Vec<Option<f64>>,
+    weight: f64,
+    cluster: Option<u32>,
+}
+
+impl Units {
+    /// The units of two sides; missing trials of the candidate score `missing` where that is given.
+    pub(super) fn of(
+        both: Both<'_, '_>,
+        direction: Direction,
+        sharing: Sharing,
+        missing: Option<f64>,
+    ) -> Self {
+        let Both {
+            now,
+            measure,
+            before,
+            twin,
+        } = both;
+        let scores = |trials: &[TrialRecord], measure: Measure| {
+            let score = |trial| Some(direction.orient(measure.of(trial)?));
+            trials.iter().map(score).collect::<Vec<Option<f64>>>()
+        };
+        let cases = now.counted().filter_map(|case| {
+            let source = now.case(case);
+            let other = before.find(&source.id)?;
+            same_input(source, before.case(other)).then(|| {
+                let cand = scores(now.trials(case), measure);
+                PairedCase {
+                    base: scores(before.trials(other), twin),
+                    cand: cand.into_iter().map(|score| score.or(missing)).collect(),
+                    weight: source.weight,
+                    cluster: now.cluster(case),
+                }
+            })
+        });
+        let list = match sharing {
+            Sharing::Inputs => cases.map(PairedCase::alone).collect(),
+            Sharing::Trajectory => collapsed(cases.collect(), direction.is_ratio),
+        };
+        Self { list }
+    }
+
+    /// The units as statistics take them.
+    pub(super) fn units(&self) -> Vec<Unit<'_>> {
+        self.list
+            .iter()
+            .map(|unit| Unit {
+                base: &unit.base,
+                cand: &unit.cand,
+                weight: unit.weight,
+                cluster: unit.cluster,
+            })
+            .collect()
+    }
+
+    /// The units on the scale on which differences are taken, for statistics that know no ratios.
+    pub(super) fn scaled(&self, kind: Kind) -> Self {
+        let scale = |scores: &[f64]| match kind {
+            Kind::Ratio => scores.iter().map(|score| -score.ln()).collect(),
+            Kind::Binary | Kind::Continuous => scores.to_vec(),
+        };
+        let list = self.list.iter().map(|unit| Owned {
+            base: scale(&unit.base),
+            cand: scale(&unit.cand),
+            ..*unit
+        });
+        Self {
+            list: list.collect(),
+        }
+    }
+
+    /// Every score.
+    pub(super) fn all(&self) -> impl Iterator<Item = f64> + '_ {
+        self.list
+            .iter()
+            .flat_map(|unit| unit.base.iter().chain(&unit.cand).copied())
+    }
+}
+
+impl PairedCase {
+    fn alone(self) -> Owned {
+        Owned {
+            base: self.base.into_iter().flatten().collect(),
+            cand: self.cand.into_iter().flatten().collect(),
+            weight: self.weight,
+            cluster: self.cluster,
+        }
+    }
+}
+
+/// Trajectories as units. The score of a quantity is its logarithm, so theirs is the mean of logarithms.
+fn collapsed(mut cases: Vec<PairedCase>, is_ratio: bool) -> Vec<Owned> {
+    if is_ratio {
+        for case in &mut cases {
+            for score in case.base.iter_mut().chain(&mut case.cand) {
+                *score = score.map(f64::ln).filter(|score| score.is_finite());
+            }
+        }
+    }
+    let clusters = numbered(cases.iter().map(|case| case.cluster));
+    let members: Vec<Member<'_>> = cases
+        .iter()
+        .zip(clusters)
+        .map(|(case, cluster)| Member {
+            cluster,
+            weight: case.weight,
+            base: &case.base,
+            cand: &case.cand,
+        })
+        .collect();
+    let back = |scores: Vec<f64>| {
+        if is_ratio {
+            scores.into_iter().map(f64::exp).collect()
+        } else {
+            scores
+        }
+    };
+    let trajectories = collapse(&members).into_iter().map(|trajectory| Owned {
+        base: back(trajectory.base),
+        cand: back(trajectory.cand),
+        weight: trajectory.weight,
+        cluster: None,
+    });
+    trajectories.collect()
+}
+
+/// The clusters with numbers of their own for cases that belong to none.
+pub(super) fn numbered(
+    clusters: impl Iterator<Item = Option<u32>> + Clone,
+) -> impl Iterator<Item = u32> {
+    let mut next = clusters.clone().flatten().max().map_or(0, |most| most + 1);
+    clusters.map(move |cluster| {
+        cluster.unwrap_or_else(|| {
+            next += 1;
+            next - 1
+        })
+    })
+}

@@ -1,0 +1,135 @@
+//! What reports say of gates and cases beside their verdicts, in the same words everywhere.
+
+use super::show::{change, drop};
+use crate::compare::summary::{
+    CaseSummary, CaseVerdict, Estimate, MetricSummary, SubjectSummary, Verdict,
+};
+use crate::stats::unit::Scope;
+use crate::units::count;
+
+/// Cases in quarantine that are named in a line.
+const NAMED: usize = 5;
+
+/// What a metric is called in a list of gates: a critical case by its id.
+pub(super) fn name(metric: &MetricSummary<'_>) -> String {
+    match metric.case {
+        Some(case) => format!("critical {case}"),
+        None => metric.name.to_owned(),
+    }
+}
+
+/// The smallest drop that a gate sees, where that is known: `sees drops from 8.2 pt`.
+pub(super) fn visible(metric: &MetricSummary<'_>) -> Option<String> {
+    let seen = metric
+        .visible_drop
+        .filter(|_| metric.gate.is_some() && metric.case.is_none())?;
+    let word = if metric.lower_is_better {
+        "rises"
+    } else {
+        "drops"
+    };
+    Some(format!("sees {word} from {}", drop(metric, seen)))
+}
+
+/// The interval in the scope that the gate does not use: `cases like these: −9.1 to +4.2`.
+pub(super) fn other_interval(metric: &MetricSummary<'_>) -> Option<String> {
+    let difference: Estimate = metric.other_scope?;
+    let name = match metric.scope {
+        Scope::Suite => "cases like these",
+        Scope::Population => "these cases",
+    };
+    let other = MetricSummary {
+        difference: Some(difference),
+        sentence: String::new(),
+        gate: None,
+        settle: None,
+        ..*metric
+    };
+    Some(format!("{name}: {}", change(&other)?.interval))
+}
+
+/// The metrics of a subject, and the critical cases that do not pass.
+pub(super) fn rows<'s, 'a>(
+    subject: &'s SubjectSummary<'a>,
+) -> impl Iterator<Item = &'s MetricSummary<'a>> {
+    let critical = subject.critical.iter();
+    subject
+        .metrics
+        .iter()
+        .chain(critical.filter(|case| !passes(case)))
+}
+
+fn passes(gate: &MetricSummary<'_>) -> bool {
+    gate.verdict <= Some(Verdict::Pass)
+}
+
+/// What else there is to say of a subject, a line each: cases that had to pass, the canary, noise, chance, quarantine.
+pub(super) fn notes(subject: &SubjectSummary<'_>) -> Vec<String> {
+    let broken = subject.must_pass.iter().filter(|case| !case.holds);
+    let mut notes: Vec<String> = broken.map(|case| case.sentence.clone()).collect();
+    notes.extend(subject.canary.iter().map(|canary| canary.sentence.clone()));
+    if !subject.critical.is_empty() {
+        let holding = subject.critical.iter().filter(|case| passes(case));
+        notes.push(format!(
+            "critical cases that pass: {} of {}",
+            holding.count(),
+            subject.critical.len()
+        ));
+    }
+    notes.extend(subject.noise.map(|noise| {
+        let share = noise * 100.0;
+        format!("two runs of the same thing disagree on {share:.0} % of cases")
+    }));
+    let is_listed = |(verdict, _): &(CaseVerdict, usize)| {
+        matches!(verdict, CaseVerdict::Regressed | CaseVerdict::Improved)
+    };
+    if subject.counts.iter().any(is_listed) {
+        notes.push(format!(
+            "by chance alone at most {:.1} of the {} would be listed as regressed",
+            subject.chance.listed,
+            count(subject.chance.informative, "informative case")
+        ));
+    }
+    let held: Vec<String> = subject
+        .cases
+        .iter()
+        .filter_map(|case| Some(format!("{} ({})", case.id, quarantine(case)?)))
+        .collect();
+    if !held.is_empty() {
+        let more = held.len().saturating_sub(NAMED);
+        let more = if more > 0 {
+            format!("; and {more} more")
+        } else {
+            String::new()
+        };
+        let named = held[..held.len().min(NAMED)].join("; ");
+        notes.push(format!("not gated, in quarantine: {named}{more}"));
+    }
+    notes
+}
+
+/// Until when a case is in quarantine, with whom and why, where it is.
+pub(super) fn quarantine(case: &CaseSummary<'_>) -> Option<String> {
+    let entry = case.quarantine?;
+    Some(format!(
+        "until {}, {}: {}",
+        entry.until, entry.owner, entry.reason
+    ))
+}
+
+/// What a case is besides one among many: `critical · must pass · quarantined until …`.
+pub(super) fn marks(case: &CaseSummary<'_>) -> String {
+    let mut marks = Vec::new();
+    marks.extend(quarantine(case).map(|entry| format!("quarantined {entry}")));
+    marks.extend(case.critical.then(|| "critical".to_owned()));
+    marks.extend(case.must_pass.then(|| "must pass".to_owned()));
+    marks.join(" · ")
+}
+
+/// The gates of a subject that did not pass.
+pub(super) fn open_gates<'s, 'a>(
+    subject: &'s SubjectSummary<'a>,
+) -> impl Iterator<Item = &'s MetricSummary<'a>> {
+    let gates = subject.gates();
+    gates.filter(|gate| gate.verdict > Some(Verdict::Pass))
+}
