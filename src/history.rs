@@ -2,6 +2,7 @@
 
 pub mod baseline;
 pub mod ownership;
+pub mod point;
 pub mod recording;
 pub mod run;
 pub mod run_file;

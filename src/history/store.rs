@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -13,6 +14,7 @@ use sqlx::sqlite::{
 use sqlx::{QueryBuilder, Row as _, Sqlite, Transaction};
 
 use super::ownership::Ownership;
+use super::point::{Point, SeriesMeans};
 use super::run::{Header, Run, Status, TrialRecord};
 use crate::digest::Digest;
 use crate::error::{Diagnostic, Error, Place, Result};
@@ -28,7 +30,10 @@ const READ_TOGETHER: usize = 5_000;
 const BUSY: Duration = Duration::from_mins(1);
 
 /// The changes of the schema, in order; never edited, only added to.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "first", include_str!("migrations/0001_first.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "first", include_str!("migrations/0001_first.sql")),
+    (2, "results", include_str!("migrations/0002_results.sql")),
+];
 
 /// An open history.
 #[derive(Debug, Clone)]
@@ -141,6 +146,7 @@ impl History {
         for table in [
             "DELETE FROM run_cases WHERE run = $1",
             "DELETE FROM trials WHERE run = $1",
+            "DELETE FROM results WHERE run = $1",
         ] {
             sqlx::query(table)
                 .bind(id)
@@ -148,13 +154,24 @@ impl History {
                 .await
                 .map_err(|error| failed(&error))?;
         }
+        let mut list = String::new();
         for (start, cases) in run.cases.chunks(BATCH).enumerate() {
-            keep_cases(&mut transaction, id, start * BATCH, cases).await?;
+            let digests = keep_cases(&mut transaction, id, start * BATCH, cases).await?;
+            list.extend(digests);
         }
         for (start, trials) in run.trials.chunks(BATCH).enumerate() {
             keep_trials(&mut transaction, id, start * BATCH, trials).await?;
         }
+        for series in SeriesMeans::of(run).chunks(BATCH) {
+            keep_results(&mut transaction, id, series).await?;
+        }
         note(&mut transaction, &run.header).await?;
+        sqlx::query("UPDATE runs SET case_list = $2 WHERE id = $1")
+            .bind(id)
+            .bind(Digest::of_bytes(list.as_bytes()).to_string())
+            .execute(&mut *transaction)
+            .await
+            .map_err(|error| failed(&error))?;
         transaction.commit().await.map_err(|error| failed(&error))
     }
 
@@ -214,6 +231,82 @@ impl History {
         rows.iter()
             .map(|row| from_json(row.get("header")))
             .collect()
+    }
+
+    /// The newest complete runs of a suite as points in time, oldest first. Runs that were graded again and runs of a
+    /// shard are no points: they say nothing new, or not of the whole suite.
+    pub async fn points(&self, suite: &str, limit: u32) -> Result<Vec<Point>> {
+        let mut known: HashMap<String, Arc<[Digest]>> = HashMap::new();
+        let mut points = Vec::new();
+        let mut before = (i64::MAX, String::new());
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        while points.len() < wanted {
+            let rows = sqlx::query(
+                "SELECT id, started_at, header, case_list FROM runs \
+                 WHERE suite = $1 AND status = $2 AND (started_at, id) < ($3, $4) \
+                 ORDER BY started_at DESC, id DESC LIMIT $5",
+            )
+            .bind(suite)
+            .bind(Status::Complete.name())
+            .bind(before.0)
+            .bind(&before.1)
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| failed(&error))?;
+            let Some(last) = rows.last() else { break };
+            before = (last.get("started_at"), last.get("id"));
+            for row in &rows {
+                let header: Header = from_json(row.get("header"))?;
+                if points.len() < wanted && header.is_point() {
+                    let shared: Option<String> = row.get("case_list");
+                    let name = shared.unwrap_or_else(|| header.id.clone());
+                    let cases = match known.get(&name) {
+                        Some(cases) => Arc::clone(cases),
+                        None => self.digests_of(&header.id).await?,
+                    };
+                    known.insert(name, Arc::clone(&cases));
+                    let means = self.means_of(&header.id).await?;
+                    points.push(Point {
+                        header,
+                        cases,
+                        means,
+                    });
+                }
+            }
+        }
+        points.reverse();
+        Ok(points)
+    }
+
+    async fn digests_of(&self, run: &str) -> Result<Arc<[Digest]>> {
+        let rows = sqlx::query("SELECT digest FROM run_cases WHERE run = $1 ORDER BY position")
+            .bind(run)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| failed(&error))?;
+        rows.iter()
+            .map(|row| digest_of(row.get("digest")))
+            .collect()
+    }
+
+    async fn means_of(&self, run: &str) -> Result<Vec<SeriesMeans>> {
+        let rows = sqlx::query(
+            "SELECT subject, metric, value, means FROM results WHERE run = $1 ORDER BY subject, metric",
+        )
+        .bind(run)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| failed(&error))?;
+        let series = |row: &sqlx::sqlite::SqliteRow| {
+            Ok(SeriesMeans {
+                subject: usize::try_from(row.get::<i64, _>("subject")).map_err(|_| damaged())?,
+                metric: row.get("metric"),
+                value: row.get("value"),
+                means: from_json(row.get("means"))?,
+            })
+        };
+        rows.iter().map(series).collect()
     }
 
     /// Headers of the unfinished runs of the newest invocation that has any, or of the run that is named, in the
@@ -455,7 +548,7 @@ async fn keep_cases(
     run: &str,
     start: usize,
     cases: &[Case],
-) -> Result<()> {
+) -> Result<Vec<String>> {
     let bodies: Vec<(String, String)> = cases
         .iter()
         .map(|case| {
@@ -479,6 +572,28 @@ async fn keep_cases(
         row.push_bind(run.to_owned())
             .push_bind(position(start + i))
             .push_bind(digest.clone());
+    });
+    query
+        .build()
+        .execute(&mut **transaction)
+        .await
+        .map_err(|error| failed(&error))?;
+    Ok(bodies.into_iter().map(|(digest, _)| digest).collect())
+}
+
+async fn keep_results(
+    transaction: &mut Transaction<'static, Sqlite>,
+    run: &str,
+    series: &[SeriesMeans],
+) -> Result<()> {
+    let mut query =
+        QueryBuilder::<Sqlite>::new("INSERT INTO results (run, subject, metric, value, means) ");
+    query.push_values(series, |mut row, series| {
+        row.push_bind(run.to_owned())
+            .push_bind(position(series.subject))
+            .push_bind(series.metric.clone())
+            .push_bind(series.value)
+            .push_bind(to_json(&series.means));
     });
     query
         .build()

@@ -18,5 +18,6 @@ mod project_test;
 mod resume;
 mod run_test;
 mod secrets;
+mod store_test;
 mod summary;
 mod tidy;
