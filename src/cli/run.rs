@@ -115,10 +115,10 @@ async fn run_suites(
         Some(name) => resumed(workspace, &history, name).await?,
         None => begun(workspace, plans, args.reuse),
     };
-    let _owned = orders
-        .first()
-        .map(|order| history.own(&order.header.invocation))
-        .transpose()?;
+    let _owned = match orders.first() {
+        Some(order) => Some(history.own(&order.header.invocation).await?),
+        None => None,
+    };
     // What to compare with is known before anything is called: a mistake in its name would come too late afterwards,
     // and `latest` would be the run itself.
     let choices = baselines(args, workspace, &history, &orders).await?;

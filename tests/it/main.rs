@@ -5,6 +5,7 @@
 )]
 
 mod broken;
+mod database;
 mod docs;
 mod endpoint;
 mod endpoint_test;

@@ -11,3 +11,5 @@ CREATE TABLE results (
 
 -- The digest of the list of cases of a finished run: runs that have it in common have the same rows in run_cases.
 ALTER TABLE runs ADD COLUMN case_list TEXT;
+
+CREATE INDEX runs_by_time ON runs (started_at);
