@@ -7,7 +7,9 @@ mod completions;
 mod console;
 mod export;
 mod history;
+mod import;
 mod init;
+mod input;
 mod outcome;
 mod progress;
 mod report;
@@ -172,6 +174,8 @@ enum Command {
     Baseline(baseline::BaselineArgs),
     /// Write a run as one portable file.
     Export(export::ExportArgs),
+    /// Take runs that were made elsewhere into the history.
+    Import(import::ImportArgs),
     /// Grade outputs that were made elsewhere.
     Score(score::ScoreArgs),
     /// Print the JSON Schema of a file format, for completion in editors.
@@ -210,6 +214,7 @@ fn dispatch(cli: &Cli, context: &Context, console: &Console) -> Result<Exit> {
         Command::History(args) => history::run(args, &workspace()?, console),
         Command::Baseline(args) => baseline::run(args, &workspace()?, context, console),
         Command::Export(args) => export::run(args, &workspace()?, console),
+        Command::Import(args) => import::run(args, &workspace()?, console),
         Command::Score(args) => score::run(args, console),
         Command::Schema(args) => Ok(schema::run(args, console)),
         Command::Completions(args) => Ok(completions::run(args, console)),
