@@ -30,8 +30,8 @@ pub(super) fn run(args: &ImportArgs, workspace: &Workspace, console: &Console) -
         .collect::<Result<_>>()?;
     block_on(async {
         let history = History::open(workspace).await?;
-        for run in &runs {
-            let is_new = history.import(run).await?;
+        let new = history.import(&runs).await?;
+        for (run, is_new) in runs.iter().zip(new) {
             console.line(&said(run, is_new));
         }
         Ok(Exit::Pass)

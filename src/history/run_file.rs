@@ -89,17 +89,12 @@ pub fn parse(source: &Source) -> Result<Run> {
         };
         let content = text.trim_end();
         if !content.is_empty() {
-            let line = serde_json::from_str(content).map_err(|error| {
-                if is_newer(content) {
-                    refuse("this run file was made by a newer regauge", None)
-                } else {
-                    refuse("this line belongs to no run file", Some(&error))
-                }
-            })?;
+            if header.is_none() && is_newer(content) {
+                return Err(newer(source));
+            }
+            let line = serde_json::from_str(content)
+                .map_err(|error| refuse("this line belongs to no run file", Some(&error)))?;
             match line {
-                Line::Run { format, .. } if format > FORMAT => {
-                    return Err(refuse("this run file was made by a newer regauge", None));
-                }
                 Line::Run { .. } if header.is_some() => {
                     return Err(refuse("a second run begins here; a file holds one", None));
                 }
@@ -166,6 +161,13 @@ pub fn parse_foreign(source: &Source) -> Result<Run> {
         }
     }
     Ok(run)
+}
+
+fn newer(source: &Source) -> Error {
+    Diagnostic::new("this run file was made by a newer regauge")
+        .at(source.place(0..0))
+        .help("get that version, or make the file with this one")
+        .into()
 }
 
 fn is_newer(line: &str) -> bool {

@@ -97,12 +97,26 @@ impl History {
         self.write(&Record::new(run, false)).await
     }
 
-    /// Takes a run from elsewhere with its answers. Returns whether it is new; a run of the same id that says
-    /// something else is an error.
-    pub async fn import(&self, run: &Run) -> Result<bool> {
+    /// Takes runs from elsewhere with their answers. Returns of each whether it is new; a run of a known id that says
+    /// something else is an error, and then none is taken.
+    pub async fn import(&self, runs: &[Run]) -> Result<Vec<bool>> {
+        for run in runs {
+            self.is_new(run).await?;
+        }
+        let mut new = Vec::with_capacity(runs.len());
+        for run in runs {
+            let is_new = self.is_new(run).await?;
+            if is_new {
+                self.write(&Record::new(run, true)).await?;
+            }
+            new.push(is_new);
+        }
+        Ok(new)
+    }
+
+    async fn is_new(&self, run: &Run) -> Result<bool> {
         let id = &run.header.id;
         if !self.knows(id).await? {
-            self.write(&Record::new(run, true)).await?;
             return Ok(true);
         }
         if self.load(id).await? == *run {
@@ -110,7 +124,9 @@ impl History {
         }
         Err(
             Diagnostic::new(format!("the history has another run of the id {id}"))
-                .help("see it with `regauge report`; a run is never written over")
+                .help(format!(
+                    "see it with `regauge report {id}`; a run is never written over"
+                ))
                 .into(),
         )
     }

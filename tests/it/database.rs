@@ -4,6 +4,9 @@
 //! the tests pass it over and say so, unless `REGAUGE_REQUIRE_POSTGRES` is set; `REGAUGE_TEST_POSTGRES` names another
 //! server, as in `postgres://user:password@host:5432/postgres`.
 
+#[path = "database/proxy.rs"]
+pub(crate) mod proxy;
+
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -117,12 +120,13 @@ impl Server {
             connection.execute(AssertSqlSafe(sql.to_owned())).await?;
             connection.close().await
         };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime can be made");
+        let run = || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_all().build().expect("a runtime can be made");
+            runtime.block_on(done)
+        };
         // In a thread of its own, since the test may have a runtime already.
-        let done = std::thread::scope(|scope| scope.spawn(|| runtime.block_on(done)).join());
+        let done = std::thread::scope(|scope| scope.spawn(run).join());
         done.expect("no panic")
             .expect("the server does what it is told");
     }
@@ -137,12 +141,29 @@ pub(crate) struct Database {
 impl Database {
     /// Makes one.
     pub(crate) fn new() -> Self {
+        Self::encoded("UTF8")
+    }
+
+    /// Makes one whose texts have this encoding.
+    pub(crate) fn encoded(encoding: &str) -> Self {
         static MADE: AtomicUsize = AtomicUsize::new(0);
         let server = server().expect("tests ask for a database where there is a server");
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("regauge_{}_{number}", std::process::id());
-        server.execute(&server.maintenance, &format!("CREATE DATABASE {name}"));
+        let create = format!(
+            "CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+        );
+        server.execute(&server.maintenance, &create);
         Self { name, server }
+    }
+
+    /// Makes a user of the same name and with the same password, who has no rights in it yet.
+    pub(crate) fn add_member(&self) {
+        let password = self.server.password.replace('\'', "''");
+        self.execute(&format!(
+            "CREATE ROLE {} LOGIN PASSWORD '{password}'",
+            self.name
+        ));
     }
 
     /// Its address for `history:`; the password stands in the environment.
@@ -172,8 +193,15 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let drop = format!("DROP DATABASE {} WITH (FORCE)", self.name);
-        self.server.execute(&self.server.maintenance, &drop);
+        for drop in ["DROP DATABASE IF EXISTS", "DROP ROLE IF EXISTS"] {
+            let force = if drop.contains("ROLE") {
+                ""
+            } else {
+                " WITH (FORCE)"
+            };
+            let drop = format!("{drop} {}{force}", self.name);
+            self.server.execute(&self.server.maintenance, &drop);
+        }
     }
 }
 

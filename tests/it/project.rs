@@ -69,15 +69,30 @@ impl Project {
     pub(crate) fn kept_in(self, engine: Engine) -> Self {
         match engine {
             Engine::Sqlite => self.history("sqlite:.regauge/history.db"),
-            Engine::Postgres => {
-                let database = Database::new();
-                let (url, server) = (database.url(), database.server());
-                let mut project = self.history(&url).env(PASSWORD_VARIABLE, &server.password);
-                project.ports.push(server.port);
-                project.database = Some(database);
-                project
-            }
+            Engine::Postgres => self.with_database(Database::new()),
         }
+    }
+
+    /// Keeps the history of the workspace in this database.
+    #[must_use]
+    pub(crate) fn with_database(self, database: Database) -> Self {
+        let (url, server) = (database.url(), database.server());
+        let mut project = self.history(&url).env(PASSWORD_VARIABLE, &server.password);
+        project.ports.push(server.port);
+        project.database = Some(database);
+        project
+    }
+
+    /// Goes to its database as a user who has no rights in it yet.
+    #[must_use]
+    pub(crate) fn as_member(self) -> Self {
+        let database = self.database();
+        database.add_member();
+        let user = format!("//{}:", database.server().user);
+        let url = database
+            .url()
+            .replace(&user, &format!("//{}:", database.name));
+        self.history(&url)
     }
 
     /// Names the place of the history in `regauge.yaml`.
@@ -184,6 +199,11 @@ impl Project {
             for path in [folder, real] {
                 placeholders.push((path.display().to_string(), name.to_owned()));
             }
+        }
+        if let Some(database) = &self.database {
+            let user = format!("//{}@", database.server().user);
+            placeholders.push((user, "//[USER]@".to_owned()));
+            placeholders.push((database.name.clone(), "[DATABASE]".to_owned()));
         }
         let ports = self.ports.iter();
         placeholders

@@ -73,7 +73,8 @@ fn workspace(engine: Engine) -> (Project, Workspace) {
     (project, workspace)
 }
 
-fn load(project: &Project) -> Workspace {
+/// Reads its `regauge.yaml`.
+pub(crate) fn load(project: &Project) -> Workspace {
     let environment = project.environment().into_iter().collect();
     Workspace::load(&project.dir(), &environment).unwrap()
 }
@@ -216,8 +217,9 @@ fn an_imported_run_is_known_and_never_written_over() {
             trial.address = Some(Digest::of_bytes(text.as_bytes()));
             trial.answer = Some(answer(text));
         }
-        assert!(history.import(&run).await.unwrap());
-        assert!(!history.import(&run).await.unwrap());
+        let import = async |run: &Run| history.import(std::slice::from_ref(run)).await;
+        assert_eq!(import(&run).await.unwrap(), [true]);
+        assert_eq!(import(&run).await.unwrap(), [false]);
         assert_eq!(history.load(&run.header.id).await.unwrap(), run);
         let address = run.trials[1].address.unwrap();
         let answers = history.answers(&[address], None).await.unwrap();
@@ -225,7 +227,7 @@ fn an_imported_run_is_known_and_never_written_over() {
         assert_eq!(history.points("words", 1).await.unwrap().len(), 1);
         let mut other = run.clone();
         other.trials[0].repeat = 3;
-        assert!(history.import(&other).await.is_err());
+        assert!(import(&other).await.is_err());
         assert_eq!(history.load(&run.header.id).await.unwrap(), run);
     });
 }

@@ -40,7 +40,9 @@ pub(super) fn is_busy(error: &sqlx::Error) -> bool {
 pub(super) fn is_lost(error: &sqlx::Error) -> bool {
     // Class 08 are the failures of connections.
     let of_connection = || code_of(error).is_some_and(|code| code.starts_with("08"));
-    matches!(error, sqlx::Error::Io(_)) || has_code(error, code::ENDED) || of_connection()
+    // A server that hangs up in the middle of a message has sent none.
+    let hung_up = matches!(error, sqlx::Error::Io(_) | sqlx::Error::Protocol(_));
+    hung_up || has_code(error, code::ENDED) || of_connection()
 }
 
 /// Whether a table is not there.
@@ -72,6 +74,10 @@ fn database(options: &PgConnectOptions) -> &str {
 pub(super) fn diagnostic(error: &sqlx::Error, options: &PgConnectOptions) -> Diagnostic {
     let (message, help) = match error {
         sqlx::Error::Io(cause) => of_connection(cause.kind()),
+        sqlx::Error::Protocol(_) => (
+            "the server of the history does not answer as PostgreSQL does",
+            "see that `history:` in regauge.yaml names its host and port".to_owned(),
+        ),
         sqlx::Error::Tls(_) => (
             "the server of the history and this program do not agree on TLS",
             "see `sslmode` and `sslrootcert` in the address of the history".to_owned(),
@@ -91,7 +97,17 @@ pub(super) fn diagnostic(error: &sqlx::Error, options: &PgConnectOptions) -> Dia
         ),
         _ => of_server(error, options),
     };
-    Diagnostic::new(message).because(error).help(help)
+    Diagnostic::new(format!("{message}: {}", cause_of(error))).help(help)
+}
+
+/// What lies behind an error, without the names that the library has for its kinds.
+fn cause_of(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(cause) => cause.message().to_owned(),
+        sqlx::Error::Io(cause) => cause.to_string(),
+        sqlx::Error::Configuration(cause) | sqlx::Error::Tls(cause) => cause.to_string(),
+        other => other.to_string(),
+    }
 }
 
 fn of_connection(kind: ErrorKind) -> (&'static str, String) {

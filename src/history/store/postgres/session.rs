@@ -12,10 +12,10 @@ use uuid::Uuid;
 use super::{ANSWERED, Attempt, connect, in_time};
 
 /// How often the session is seen to be alive.
-const BEAT: Duration = Duration::from_secs(5);
+const BEAT: Duration = Duration::from_secs(2);
 /// How long a lock is asked for: that of a process that was just killed lasts until the server notices.
-const ASKED: Duration = Duration::from_millis(100);
-const TIMES: u32 = 20;
+const ASKED: Duration = Duration::from_millis(50);
+const TIMES: u32 = 10;
 
 /// What is locked, and by whom.
 struct Claim {
