@@ -48,7 +48,7 @@ impl Ownership {
 /// That another process has the right.
 pub(super) fn taken() -> Diagnostic {
     Diagnostic::new("another process is making this run")
-        .help("wait for it, or stop it with Ctrl-C, and resume then")
+        .help("wait for it, or stop it with Ctrl-C, and resume then; `--resume=RUN` goes on with another run")
 }
 
 struct LockFile {

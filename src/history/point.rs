@@ -68,18 +68,16 @@ impl SeriesMeans {
     }
 }
 
-/// The values of a trial, each with the index of its metric: 0 is [`PASS`], then come the `scored` ones, then
-/// [`ERROR_RATE`].
-fn values(trial: &TrialRecord, scored: usize) -> impl Iterator<Item = (usize, f64)> {
+/// The values of a trial, each with the index of its metric: 0 is [`PASS`], then come those of the scorers, of which
+/// there are `scorers`, then [`ERROR_RATE`].
+fn values(trial: &TrialRecord, scorers: usize) -> impl Iterator<Item = (usize, f64)> {
     let share = |yes: bool| if yes { 1.0 } else { 0.0 };
-    let scores = trial
+    let passed = trial.passed().map(|passed| (0, share(passed)));
+    let scored = trial
         .scores()
         .map(|(metric, score)| (1 + metric, score.value));
-    let passed = trial.passed().map(|passed| (0, share(passed)));
-    passed
-        .into_iter()
-        .chain(scores)
-        .chain([(1 + scored, share(trial.is_error()))])
+    let failed = (1 + scorers, share(trial.is_error()));
+    passed.into_iter().chain(scored).chain([failed])
 }
 
 fn weighted(means: &[Option<f64>], weights: &[f64]) -> Option<f64> {

@@ -25,6 +25,15 @@ const OPTIONS: &[&str] = &[
     "sslkey",
     "options",
 ];
+/// What `sslmode` may be.
+const SSL_MODES: &[&str] = &[
+    "disable",
+    "allow",
+    "prefer",
+    "require",
+    "verify-ca",
+    "verify-full",
+];
 const EXAMPLE: &str = "postgres://user:${HISTORY_PASSWORD}@host/database";
 
 /// Where runs are kept.
@@ -32,7 +41,7 @@ const EXAMPLE: &str = "postgres://user:${HISTORY_PASSWORD}@host/database";
 pub enum Location {
     /// In this file, relative to the folder of the workspace.
     File(String),
-    /// On a server of `PostgreSQL`.
+    /// On a server of PostgreSQL.
     Server {
         /// Its address; secret where a part of it comes from the environment.
         url: Setting,
@@ -115,15 +124,26 @@ pub fn wrong_address(url: &str) -> Option<Diagnostic> {
     if url.path().len() < 2 && !says("dbname") {
         return Some(Diagnostic::new("the address of the history names no database").help(wanted));
     }
-    let (unknown, _) = url
-        .query_pairs()
-        .find(|(name, _)| !OPTIONS.contains(&&**name))?;
-    let help = match suggest(&unknown, OPTIONS.iter().copied()) {
-        Some(option) => format!("did you mean `{option}`?"),
-        None => format!("there are {}", OPTIONS.join(", ")),
+    url.query_pairs().find_map(|(name, value)| {
+        if !OPTIONS.contains(&&*name) {
+            Some(no_such("option", &name, OPTIONS))
+        } else if name == "sslmode" && !SSL_MODES.contains(&&*value) {
+            Some(no_such("`sslmode`", &value, SSL_MODES))
+        } else {
+            None
+        }
+    })
+}
+
+fn no_such(what: &str, word: &str, known: &[&str]) -> Diagnostic {
+    let help = match suggest(word, known.iter().copied()) {
+        Some(known) => format!("did you mean `{known}`?"),
+        None => format!("there are {}", known.join(", ")),
     };
-    let message = format!("the address of the history has no option `{unknown}`");
-    Some(Diagnostic::new(message).help(help))
+    Diagnostic::new(format!(
+        "the address of the history knows no {what} `{word}`"
+    ))
+    .help(help)
 }
 
 /// Whether what stands between these texts belongs to the user and the password of an address.
@@ -202,6 +222,7 @@ mod tests {
             ("postgres://u@h/", false),
             ("postgres://u@h:none/d", false),
             ("postgres://u@h/d?sslmod=require", false),
+            ("postgres://u@h/d?sslmode=required", false),
             ("mysql://u@h/d", false),
         ] {
             assert_eq!(wrong_address(url).is_none(), right, "{url}");

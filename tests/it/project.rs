@@ -85,7 +85,7 @@ impl Project {
 
     /// Goes to its database as a user who has no rights in it yet.
     #[must_use]
-    pub(crate) fn as_member(self) -> Self {
+    pub(crate) fn through_member(self) -> Self {
         let database = self.database();
         database.add_member();
         let user = format!("//{}:", database.server().user);
@@ -100,8 +100,9 @@ impl Project {
     pub(crate) fn history(self, url: &str) -> Self {
         let config = self.read("regauge.yaml");
         let others = config.lines().filter(|line| !line.starts_with("history:"));
-        let mut config: String = others.map(|line| format!("{line}\n")).collect();
-        config.push_str(&format!("history: {url}\n"));
+        let line = format!("history: {url}\n");
+        let lines: Vec<&str> = others.chain([line.as_str()]).collect();
+        let config = lines.join("\n");
         self.file("regauge.yaml", &config)
     }
 

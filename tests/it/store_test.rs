@@ -83,7 +83,6 @@ pub(crate) fn load(project: &Project) -> Workspace {
 fn on_each(test: impl AsyncFn(History)) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     for engine in engines() {
-        println!("on {engine:?}");
         let (_project, workspace) = workspace(engine);
         runtime.block_on(async { test(History::open(&workspace).await.unwrap()).await });
     }

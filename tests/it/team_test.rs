@@ -231,7 +231,7 @@ fn what_is_wrong_with_a_server_is_said_with_the_next_step_and_without_the_passwo
     say("it cannot hold every text", &latin);
     let no_address = project().history("${HISTORY_PASSWORD}");
     say("the whole address is a variable, and wrong", &no_address);
-    let member = project().as_member();
+    let member = project().through_member();
     say("the user may not make tables", &member);
     insta::assert_snapshot!(said.join("\n"));
     assert_eq!(endpoint.calls(), 0);
@@ -247,7 +247,7 @@ fn who_may_only_read_and_write_rows_can_run() {
         .workspace(&endpoint.url())
         .kept_in(Engine::Postgres);
     project.run(&["run"]).expect_code(0);
-    let project = project.as_member();
+    let project = project.through_member();
     project.database().execute(&format!(
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}",
         project.database().name

@@ -1,4 +1,4 @@
-//! The database that a history is kept in: a file of `SQLite`, or a server of `PostgreSQL`.
+//! The database that a history is kept in: a file of SQLite, or a server of PostgreSQL.
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The history on a server of `PostgreSQL`, which a team and its CI share.
+//! The history on a server of PostgreSQL, which a team and its CI share.
 
 mod failure;
 mod session;
@@ -193,13 +193,14 @@ fn options(url: &Setting, place: &Place) -> Result<PgConnectOptions> {
         return Err(wrong.at(place.clone()).into());
     }
     let options: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| {
-        Error::from(
-            Diagnostic::new("the address of the history cannot be read")
-                .at(place.clone())
-                .because(&error),
-        )
+        let cause = failure::cause_of(&error);
+        let message = format!("the address of the history cannot be read: {cause}");
+        Error::from(Diagnostic::new(message).at(place.clone()))
     })?;
-    Ok(options.application_name("regauge"))
+    // Statements with many rows come in many lengths, and each that is kept costs the server memory.
+    Ok(options
+        .application_name("regauge")
+        .statement_cache_capacity(16))
 }
 
 async fn connect(options: &PgConnectOptions) -> Attempt<PgConnection> {

@@ -12,7 +12,7 @@ use crate::exchange::{Answered, Exchange, Reply};
 use crate::history::point::SeriesMeans;
 use crate::history::run::{Header, Origin, Run, TrialRecord};
 
-/// Rows that one statement writes. `SQLite` allows 32,766 values in one, `PostgreSQL` 65,535.
+/// Rows that one statement writes. SQLite allows 32,766 values in one, PostgreSQL 65,535.
 pub(super) const BATCH: usize = 500;
 
 /// How far a run came.

@@ -1,4 +1,4 @@
-//! The history in a file of `SQLite`, which several processes may use at once.
+//! The history in a file of SQLite, which several processes may use at once.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Arguments, AssertSqlSafe, Database, Decode, Encode, Postgres, Row as _, Sqlite, Type};
 
-/// How values are named in a statement that is put together: `?` is quicker in `SQLite`, `$1` is what `PostgreSQL`
+/// How values are named in a statement that is put together: `?` is quicker in SQLite, `$1` is what PostgreSQL
 /// knows. Written-out statements say `$1`, which both know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {

@@ -8,7 +8,7 @@ use sqlx::postgres::PgConnectOptions;
 use super::super::database::NEWER;
 use crate::error::Diagnostic;
 
-/// Error codes of `PostgreSQL`: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+/// Error codes of PostgreSQL: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 mod code {
     pub(super) const MISSING_TABLE: &str = "42P01";
     pub(super) const NO_DATABASE: &str = "3D000";
@@ -73,14 +73,19 @@ fn database(options: &PgConnectOptions) -> &str {
 /// What to say of an error.
 pub(super) fn diagnostic(error: &sqlx::Error, options: &PgConnectOptions) -> Diagnostic {
     let (message, help) = match error {
-        sqlx::Error::Io(cause) => of_connection(cause.kind()),
+        // A certificate that is not trusted comes as invalid data.
+        sqlx::Error::Io(cause) if cause.kind() != ErrorKind::InvalidData => {
+            of_connection(cause.kind())
+        }
         sqlx::Error::Protocol(_) => (
             "the server of the history does not answer as PostgreSQL does",
             "see that `history:` in regauge.yaml names its host and port".to_owned(),
         ),
-        sqlx::Error::Tls(_) => (
-            "the server of the history and this program do not agree on TLS",
-            "see `sslmode` and `sslrootcert` in the address of the history".to_owned(),
+        sqlx::Error::Tls(_) | sqlx::Error::Io(_) => (
+            "there is no safe connection to the server of the history",
+            "see `sslmode` in the address of the history, and name the file of its certificate authority with \
+             `sslrootcert`"
+                .to_owned(),
         ),
         sqlx::Error::Migrate(migration) => match **migration {
             MigrateError::VersionMissing(_) => ("cannot open the history", NEWER.to_owned()),
@@ -101,7 +106,7 @@ pub(super) fn diagnostic(error: &sqlx::Error, options: &PgConnectOptions) -> Dia
 }
 
 /// What lies behind an error, without the names that the library has for its kinds.
-fn cause_of(error: &sqlx::Error) -> String {
+pub(super) fn cause_of(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(cause) => cause.message().to_owned(),
         sqlx::Error::Io(cause) => cause.to_string(),
