@@ -2,6 +2,7 @@
 //!
 //! `cargo bench --bench throughput` measures every row; `-- ROW…` only the rows whose names begin so, and
 //! `-- --trials N` with another number of trials than 10,000 (`check` and `compare` take ten times as many).
+//! `REGAUGE_BENCH_POSTGRES=postgres://…` names an empty database, in which `history` is measured too.
 //! The bench fails where the program does not do the work, not where it misses a target: machines differ.
 
 #![expect(
@@ -17,6 +18,8 @@
 )]
 #[path = "../tests/it/endpoint.rs"]
 mod endpoint;
+#[path = "throughput/history.rs"]
+mod history;
 #[path = "throughput/load.rs"]
 mod load;
 #[path = "throughput/process.rs"]
@@ -75,6 +78,10 @@ const SUBJECTS: &[Subject] = &[
     Subject {
         name: "compare",
         measure: compare,
+    },
+    Subject {
+        name: "history",
+        measure: long_history,
     },
 ];
 
@@ -361,4 +368,47 @@ fn millis(duration: Duration) -> f64 {
 
 fn number(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// Five hundred runs of two thousand trials each: what is listed, and what the course of a suite is drawn from.
+fn long_history(_trials: usize) -> Result<Vec<Row>, Failed> {
+    const RUNS: usize = 500;
+    let mut rows = Vec::new();
+    for (place, listed, read) in [
+        (
+            Some("sqlite:.regauge/history.db".to_owned()),
+            "SQLite, 500 runs: history of the suite, wall",
+            "SQLite, 500 runs: newest 100 points, wall",
+        ),
+        (
+            std::env::var_os("REGAUGE_BENCH_POSTGRES").and_then(|place| place.into_string().ok()),
+            "PostgreSQL, 500 runs: history of the suite, wall",
+            "PostgreSQL, 500 runs: newest 100 points, wall",
+        ),
+    ] {
+        let Some(place) = place else { continue };
+        let workspace = Workspace::new("http://127.0.0.1:9/v1", 1)?;
+        workspace.keep_history_in(&place)?;
+        let points = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(async {
+                let history = workspace.history().await?;
+                history::seed(&history, RUNS, 2000).await?;
+                let start = Instant::now();
+                let points = history.points(history::SUITE, 100).await;
+                let points = points.map_err(|error| Failed::because(error.to_string()))?;
+                Ok::<_, Failed>((points.len() == 100).then(|| start.elapsed()))
+            })?
+            .ok_or_else(|| Failed::because("there are not 100 points"))?;
+        let mut walls = Vec::new();
+        for _ in 0..11 {
+            let listing = process::measure(workspace.command(&["history", history::SUITE]))?;
+            walls.push(listing.ended_in(&[0])?.said("triage")?.wall);
+        }
+        walls.sort();
+        rows.push(Row::at_most(listed, millis(walls[5]), "ms", 300.0));
+        rows.push(Row::at_most(read, millis(points), "ms", 250.0));
+    }
+    Ok(rows)
 }

@@ -8,7 +8,9 @@ mod completions;
 mod console;
 mod export;
 mod history;
+mod import;
 mod init;
+mod input;
 mod orders;
 mod outcome;
 mod progress;
@@ -174,6 +176,8 @@ enum Command {
     Baseline(baseline::BaselineArgs),
     /// Write a run as one portable file.
     Export(export::ExportArgs),
+    /// Take runs that were made elsewhere into the history.
+    Import(import::ImportArgs),
     /// Grade outputs that were made elsewhere.
     Score(score::ScoreArgs),
     /// Print the JSON Schema of a file format, for completion in editors.
@@ -214,6 +218,7 @@ fn dispatch(cli: &Cli, context: &Context, console: &Console) -> Result<Exit> {
             baseline::run(args, &workspace()?, context, (console, cli.global.progress))
         }
         Command::Export(args) => export::run(args, &workspace()?, console),
+        Command::Import(args) => import::run(args, &workspace()?, console),
         Command::Score(args) => score::run(args, console),
         Command::Schema(args) => Ok(schema::run(args, console)),
         Command::Completions(args) => Ok(completions::run(args, console)),

@@ -3,6 +3,7 @@
 pub mod baseline;
 pub mod ownership;
 pub mod parts;
+pub mod point;
 pub mod recording;
 pub mod run;
 pub mod run_file;

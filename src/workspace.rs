@@ -1,5 +1,6 @@
 //! The workspace: the folder that holds `regauge.yaml`, and what that file says of models, limits and privacy.
 
+pub mod history;
 pub mod setting;
 
 use std::collections::BTreeMap;
@@ -16,14 +17,12 @@ use crate::secret::{Redactor, Secret};
 use crate::shape::{Field, Shape};
 use crate::text::suggest;
 use crate::units::{Cost, parse_duration};
+use history::Location;
 use setting::Setting;
 
 /// The file that makes a folder a workspace.
 pub const FILE: &str = "regauge.yaml";
 
-const DEFAULT_HISTORY: &str = ".regauge/history.db";
-/// What stands before the path of a history.
-const SQLITE: &str = "sqlite:";
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(2);
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_RETRIES: u32 = 5;
@@ -184,7 +183,8 @@ pub const SHAPE: Shape = Shape::Record(&[
     Field::optional(
         "history",
         Shape::Text,
-        "where runs are kept (default sqlite:.regauge/history.db)",
+        "where runs are kept: sqlite:PATH, or postgres://USER:${NAME}@HOST/DATABASE for a team \
+        (default sqlite:.regauge/history.db)",
     ),
     Field::required(
         "models",
@@ -213,8 +213,8 @@ pub const SHAPE: Shape = Shape::Record(&[
 pub struct Workspace {
     /// The folder.
     pub root: PathBuf,
-    /// The file of the history, relative to the folder.
-    pub history: String,
+    /// Where runs are kept.
+    pub history: Location,
     /// Models by alias, in the order of the file.
     pub models: IndexMap<String, Model>,
     /// Most money that a run may spend.
@@ -296,7 +296,7 @@ impl Workspace {
         let mut problems = Problems::default();
         SHAPE.check(&document, &document.root, "", &mut problems);
         check_version(&document, &mut problems);
-        check_history(&document, &mut problems);
+        history::check(&document, &mut problems);
         check_keys(&document, &mut problems);
         check_addresses(&document, &mut problems);
         problems.finish()?;
@@ -316,10 +316,7 @@ impl Workspace {
             });
         Ok(Self {
             root: root.to_owned(),
-            history: text_of("history").map_or_else(
-                || DEFAULT_HISTORY.to_owned(),
-                |history| history.trim_start_matches(SQLITE).to_owned(),
-            ),
+            history: Location::read(&document, &environment),
             models: models.collect(),
             budget: top("budget")
                 .and_then(Node::number)
@@ -352,7 +349,9 @@ impl Workspace {
 
     /// A filter for all secrets of this workspace.
     pub fn redactor(&self) -> Redactor {
-        Redactor::new(self.models.values().flat_map(Model::secrets))
+        let models = self.models.values().flat_map(Model::secrets);
+        let history = self.history.setting();
+        Redactor::new(models.chain(history.into_iter().flat_map(Setting::parts)))
     }
 
     /// Reads a file of the workspace by its path relative to it.
@@ -492,23 +491,6 @@ fn check_version(document: &Document, problems: &mut Problems) {
             Diagnostic::new("this version of the format is newer than this program")
                 .at(document.place(node))
                 .help("this regauge reads version 1; get a newer one"),
-        );
-    }
-}
-
-fn check_history(document: &Document, problems: &mut Problems) {
-    let Some((node, text)) = document
-        .root
-        .get("history")
-        .and_then(|node| Some((node, node.text()?)))
-    else {
-        return;
-    };
-    if text.strip_prefix(SQLITE).is_none_or(str::is_empty) {
-        problems.push(
-            Diagnostic::new(format!("cannot keep history in `{text}`"))
-                .at(document.place(node))
-                .help("write `sqlite:PATH`, as in sqlite:.regauge/history.db"),
         );
     }
 }

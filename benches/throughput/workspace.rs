@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 
+use regauge::history::store::History;
 use tempfile::TempDir;
 
 use crate::CONCURRENCY;
@@ -46,6 +47,22 @@ impl Workspace {
             .replace("{url}", url)
             .replace("{concurrency}", &CONCURRENCY.to_string());
         self.write("regauge.yaml", &config)
+    }
+
+    /// Names the place of the history in `regauge.yaml`.
+    pub(crate) fn keep_history_in(&self, place: &str) -> Result<(), Failed> {
+        let config = std::fs::read_to_string(self.path("regauge.yaml")?)?;
+        self.write("regauge.yaml", &format!("{config}history: {place}\n"))
+    }
+
+    /// Its history, opened by this process.
+    pub(crate) async fn history(&self) -> Result<History, Failed> {
+        let failed = |error: regauge::error::Error| Failed::because(error.to_string());
+        let environment = std::env::vars().collect();
+        let workspace = regauge::workspace::Workspace::load(self.folder.path(), &environment);
+        History::open(&workspace.map_err(failed)?)
+            .await
+            .map_err(failed)
     }
 
     /// `regauge run` with these further arguments.

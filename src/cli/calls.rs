@@ -122,10 +122,10 @@ pub(super) async fn carry_out(
     options: &Options,
     (console, progress): (&Console, ProgressMode),
 ) -> Result<Executed> {
-    let _owned = orders
-        .first()
-        .map(|order| history.own(&order.header.invocation))
-        .transpose()?;
+    let _owned = match orders.first() {
+        Some(order) => Some(history.own(&order.header.invocation).await?),
+        None => None,
+    };
     let mut display = Display::new(console, progress);
     let executed = tokio::select! {
         executed = execute::execute(workspace, history, orders, options, |progress| display.tell(&progress)) => executed,

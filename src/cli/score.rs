@@ -1,14 +1,13 @@
 //! `regauge score`: grades outputs that were made elsewhere.
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::Exit;
 use super::console::Console;
+use super::{Exit, input};
 use crate::document::{Document, Source};
 use crate::error::{Diagnostic, Error, Place, Result};
 use crate::exchange::{Finish, Response, Usage};
@@ -95,7 +94,7 @@ pub(super) fn run(args: &ScoreArgs, console: &Console) -> Result<Exit> {
             Exit::Pass
         });
     };
-    let source = read(path)?;
+    let source = input::read(path, "the cases")?;
     let mut start = 0;
     let mut cache: Option<(Value, Scorer)> = None;
     for text in source.text.split_inclusive('\n') {
@@ -141,24 +140,6 @@ fn parse(source: &Source, content: &str, start: usize) -> Result<Line> {
             .help("a line is {\"scorer\": …, \"output\": …, \"expected\": …}")
             .into()
     })
-}
-
-fn read(path: &Path) -> Result<Source> {
-    let mut text = String::new();
-    let read = if path == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text).map(drop)
-    } else {
-        std::fs::read_to_string(path).map(|content| text = content)
-    };
-    let name = path.display().to_string();
-    read.map_err(|error| {
-        Error::from(
-            Diagnostic::new("cannot read the cases")
-                .at(Place::file(name.as_str()))
-                .because(&error),
-        )
-    })?;
-    Ok(Source::new(name, text))
 }
 
 fn compile(source: Source) -> Result<Scorer> {

@@ -99,10 +99,8 @@ fn summary<'a>(
     let trials = now.trials(case);
     let values =
         |side: &Side<'_>, case| measure.map_or_else(Vec::new, |measure| side.values(measure, case));
-    let (cand, base) = (
-        values(now, case),
-        twin.map(|(side, other)| values(side, other)),
-    );
+    let cand = values(now, case);
+    let base = twin.map(|(side, other)| values(side, other));
     let is_same_input = twin.is_none_or(|(side, other)| same_input(source, side.case(other)));
     let fresh = Fresh::of((now, case), twin, measure);
     let verdict = if !baseline.is_there {

@@ -1,14 +1,13 @@
 //! A run: one execution of a suite, as it is kept.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
+use super::point::SeriesMeans;
 use crate::digest::Digest;
 use crate::exchange::{Answered, Outcome, WireFormat};
 use crate::golden::Case;
 use crate::plan::selection::Selection;
-use crate::plan::{Grade, Graded, Metric, PASS};
+use crate::plan::{ERROR_RATE, Grade, Graded, Metric};
 use crate::scorer::Score;
 use crate::suite::Sampling;
 use crate::suite::gate::{GateRule, Policy};
@@ -261,6 +260,13 @@ pub enum Origin {
 }
 
 impl Header {
+    /// Whether this is a point in the course of its suite over time: a complete run of the whole suite with answers of
+    /// its own, for its own sake.
+    pub fn is_point(&self) -> bool {
+        let whole = self.selection.shard.is_none() && self.part.is_none();
+        whole && self.status == Status::Complete && self.rescored_from.is_none()
+    }
+
     /// Whether a case is gated: it is not in quarantine.
     pub fn counts(&self, case: &str) -> bool {
         !self.quarantine.iter().any(|entry| entry.case == case)
@@ -288,59 +294,17 @@ impl Header {
 }
 
 impl Run {
-    /// The metrics of all subjects, each in one number: [`PASS`], then those of the scorers.
+    /// The metrics of all subjects, each in one number: [`crate::plan::PASS`], then those of the scorers.
     pub fn results(&self) -> Vec<ResultRecord> {
-        let mut results = Vec::new();
-        for subject in 0..self.header.subjects.len() {
-            let mut note = |metric: &str, value: Option<f64>| {
-                results.extend(value.map(|value| ResultRecord {
-                    subject,
-                    metric: metric.to_owned(),
-                    value,
-                }));
-            };
-            note(
-                PASS,
-                self.mean(subject, |trial| {
-                    trial.passed().map(|passed| if passed { 1.0 } else { 0.0 })
-                }),
-            );
-            for (index, metric) in self.header.metrics.iter().enumerate() {
-                note(
-                    &metric.name,
-                    self.mean(subject, |trial| trial.score(index).map(|score| score.value)),
-                );
-            }
-        }
-        results
-    }
-
-    fn mean(&self, subject: usize, value: impl Fn(&TrialRecord) -> Option<f64>) -> Option<f64> {
-        let mut by_case: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
-        let is_counted: Vec<bool> = self
-            .cases
-            .iter()
-            .map(|case| self.header.counts(&case.id))
-            .collect();
-        let own = self
-            .trials
-            .iter()
-            .filter(|trial| trial.subject == subject && !trial.fresh);
-        for trial in own.filter(|trial| is_counted[trial.case]) {
-            if let Some(value) = value(trial) {
-                let (sum, count) = by_case.entry(trial.case).or_default();
-                *sum += value;
-                *count += 1.0;
-            }
-        }
-        let (sum, weights) =
-            by_case
-                .iter()
-                .fold((0.0, 0.0), |(sum, weights), (case, (values, count))| {
-                    let weight = self.cases[*case].weight;
-                    (sum + weight * values / count, weights + weight)
-                });
-        (weights > 0.0).then(|| sum / weights)
+        SeriesMeans::of(self)
+            .into_iter()
+            .filter(|series| series.metric != ERROR_RATE)
+            .map(|series| ResultRecord {
+                subject: series.subject,
+                metric: series.metric,
+                value: series.value,
+            })
+            .collect()
     }
 }
 
@@ -353,15 +317,18 @@ impl TrialRecord {
             .map_or("", |response| &response.text)
     }
 
+    /// Its scores, each with the index of its metric in [`Header::metrics`].
+    pub fn scores(&self) -> impl Iterator<Item = (usize, &Score)> {
+        self.grades.iter().filter_map(|grade| match &grade.result {
+            Graded::Score(score) => Some((grade.metric, score)),
+            Graded::Error(_) => None,
+        })
+    }
+
     /// The score of a metric, where there is one.
     pub fn score(&self, metric: usize) -> Option<&Score> {
-        self.grades
-            .iter()
-            .find(|grade| grade.metric == metric)
-            .and_then(|grade| match &grade.result {
-                Graded::Score(score) => Some(score),
-                Graded::Error(_) => None,
-            })
+        let mut scores = self.scores();
+        scores.find_map(|(of, score)| (of == metric).then_some(score))
     }
 
     /// Whether it passed all of its checks; `None` where it has no result, a scorer could not say, or nothing was

@@ -1,40 +1,37 @@
-//! The history in a file of `SQLite`, which several processes may use at once.
+//! The history: runs, the exchanges that were paid for, and baselines, in a file or on a server.
+//!
+//! What is read and written is the same in both; `store/` holds what differs.
 
-use std::borrow::Cow;
+mod database;
+mod postgres;
+mod record;
+mod sqlite;
+mod statement;
+
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{QueryBuilder, Row as _, Sqlite, Transaction};
+use std::path::Path;
+use std::sync::Arc;
 
 use super::ownership::Ownership;
+use super::point::{Point, SeriesMeans};
 use super::run::{Header, Run, Status, TrialRecord};
 use crate::digest::Digest;
-use crate::error::{Diagnostic, Error, Place, Result};
-use crate::exchange::{Answered, Exchange, Reply};
+use crate::error::{Diagnostic, Error, Result};
+use crate::exchange::{Answered, Exchange};
 use crate::golden::Case;
 use crate::workspace::Workspace;
+use crate::workspace::history::Location;
+use database::Database;
+use record::{BATCH, Record, from_json, position};
+use statement::{Row, Statement};
 
-/// Rows that one statement writes; `SQLite` allows 32,766 values.
-const BATCH: usize = 500;
 /// Cases or trials that are read together.
 const READ_TOGETHER: usize = 5_000;
-/// How long to wait for another process that writes.
-const BUSY: Duration = Duration::from_mins(1);
-
-/// The changes of the schema, in order; never edited, only added to.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "first", include_str!("migrations/0001_first.sql"))];
 
 /// An open history.
 #[derive(Debug, Clone)]
 pub struct History {
-    pool: SqlitePool,
-    file: PathBuf,
+    database: Database,
 }
 
 /// Which run a suite is compared with unless another is named, and who said so.
@@ -53,127 +50,106 @@ pub struct Baseline {
 impl History {
     /// Opens the history that a workspace names, and makes or migrates it first where that is needed.
     pub async fn open(workspace: &Workspace) -> Result<Self> {
-        Self::open_file(&workspace.path(&workspace.history)).await
+        match &workspace.history {
+            Location::File(path) => Self::open_file(&workspace.path(path)).await,
+            Location::Server { url, place } => {
+                let server = postgres::Server::open(url, place).await?;
+                Ok(Self {
+                    database: Database::Postgres(Arc::new(server)),
+                })
+            }
+        }
     }
 
-    /// Opens the history that a workspace names, where there is one.
+    /// Opens the history that a workspace names, where there is one. A server that does not let us in counts as none,
+    /// since what asks this way can do without.
     pub async fn open_existing(workspace: &Workspace) -> Result<Option<Self>> {
-        if workspace.path(&workspace.history).is_file() {
-            Self::open(workspace).await.map(Some)
-        } else {
-            Ok(None)
+        match &workspace.history {
+            Location::File(path) if !workspace.path(path).is_file() => Ok(None),
+            Location::File(_) => Self::open(workspace).await.map(Some),
+            Location::Server { .. } => Ok(Self::open(workspace).await.ok()),
         }
     }
 
     /// Opens the history in a file.
     pub async fn open_file(path: &Path) -> Result<Self> {
-        let cannot = |cause: &dyn std::error::Error| {
-            Error::from(
-                Diagnostic::new("cannot open the history")
-                    .at(Place::file(path.display().to_string()))
-                    .because(cause)
-                    .help("see that the folder can be written to, or name another file with `history:`"),
-            )
-        };
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|error| cannot(&error))?;
-        }
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(BUSY)
-            // A checkpoint waits for the disk, and calls wait for it: rather fewer and longer ones.
-            .pragma("wal_autocheckpoint", "10000")
-            // Addresses are random, so every insert may touch any page: 16 MB of them stay in memory.
-            .pragma("cache_size", "-16000");
-        // SQLite knows no locks for migrations; two processes that start at once would both make the tables.
-        let lock = File::create(beside(path, ".lock")).map_err(|error| cannot(&error))?;
-        lock.lock().map_err(|error| cannot(&error))?;
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .test_before_acquire(false)
-            .connect_with(options)
-            .await
-            .map_err(|error| cannot(&error))?;
-        migrator()
-            .run(&pool)
-            .await
-            .map_err(|error| cannot(&error))?;
-        drop(lock);
+        let file = sqlite::File::open(path).await?;
         Ok(Self {
-            pool,
-            file: path.to_owned(),
+            database: Database::Sqlite(file),
         })
     }
 
     /// Takes the runs of an invocation for this process; two processes that make the same run would pay twice. The
     /// right ends with what is returned, or with the process.
-    pub fn own(&self, invocation: &str) -> Result<Ownership> {
-        Ownership::take(beside(&self.file, &format!(".{invocation}.lock")))
+    pub async fn own(&self, invocation: &str) -> Result<Ownership> {
+        self.database.own(invocation).await
     }
 
     /// Notes runs that are about to begin, or how far runs came.
     pub async fn note<'h>(&self, headers: impl Iterator<Item = &'h Header>) -> Result<()> {
-        let mut transaction = self.begin().await?;
-        for header in headers {
-            note(&mut transaction, header).await?;
-        }
-        transaction.commit().await.map_err(|error| failed(&error))
+        let headers: Vec<&Header> = headers.collect();
+        let statements = || headers.iter().map(|header| record::noted(header));
+        self.database.write(statements).await
     }
 
     /// Keeps exchanges of a run; when this returns, they are safe.
     pub async fn keep(&self, run: &str, exchanges: &[Exchange]) -> Result<()> {
-        if exchanges.is_empty() {
-            return Ok(());
-        }
+        let dialect = self.database.dialect();
         for batch in exchanges.chunks(BATCH) {
-            // One message to the database. A request without its exchange, should the second half fail, does no harm.
-            let mut query = QueryBuilder::<Sqlite>::new("");
-            push_requests(&mut query, batch);
-            query.push("; ");
-            push_exchanges(&mut query, run, batch);
-            query
-                .build()
-                .execute(&self.pool)
-                .await
-                .map_err(|error| failed(&error))?;
+            let statement = || record::kept(dialect, run, batch);
+            self.database.run(statement).await?;
         }
         Ok(())
     }
 
     /// Keeps the cases and trials of a run together with its header.
     pub async fn finish(&self, run: &Run) -> Result<()> {
-        let id = run.header.id.as_str();
-        let mut transaction = self.begin().await?;
-        for table in [
-            "DELETE FROM run_cases WHERE run = $1",
-            "DELETE FROM trials WHERE run = $1",
-        ] {
-            sqlx::query(table)
-                .bind(id)
-                .execute(&mut *transaction)
-                .await
-                .map_err(|error| failed(&error))?;
+        self.write(&Record::new(run, false)).await
+    }
+
+    /// Takes runs from elsewhere with their answers. Returns of each whether it is new; a run of a known id that says
+    /// something else is an error, and then none is taken.
+    pub async fn import(&self, runs: &[Run]) -> Result<Vec<bool>> {
+        for run in runs {
+            self.is_new(run).await?;
         }
-        for (start, cases) in run.cases.chunks(BATCH).enumerate() {
-            keep_cases(&mut transaction, id, start * BATCH, cases).await?;
+        let mut new = Vec::with_capacity(runs.len());
+        for run in runs {
+            let is_new = self.is_new(run).await?;
+            if is_new {
+                self.write(&Record::new(run, true)).await?;
+            }
+            new.push(is_new);
         }
-        for (start, trials) in run.trials.chunks(BATCH).enumerate() {
-            keep_trials(&mut transaction, id, start * BATCH, trials).await?;
+        Ok(new)
+    }
+
+    async fn is_new(&self, run: &Run) -> Result<bool> {
+        let id = &run.header.id;
+        if !self.knows(id).await? {
+            return Ok(true);
         }
-        note(&mut transaction, &run.header).await?;
-        transaction.commit().await.map_err(|error| failed(&error))
+        if self.load(id).await? == *run {
+            return Ok(false);
+        }
+        Err(
+            Diagnostic::new(format!("the history has another run of the id {id}"))
+                .help(format!(
+                    "see it with `regauge report {id}`; a run is never written over"
+                ))
+                .into(),
+        )
+    }
+
+    async fn write(&self, record: &Record<'_>) -> Result<()> {
+        let dialect = self.database.dialect();
+        self.database.write(|| record.statements(dialect)).await
     }
 
     /// Whether a run was noted before.
     pub async fn knows(&self, run: &str) -> Result<bool> {
-        let row = sqlx::query("SELECT 1 FROM runs WHERE id = $1")
-            .bind(run)
-            .fetch_optional(&self.pool)
-            .await;
-        row.map(|row| row.is_some()).map_err(|error| failed(&error))
+        let statement = || Statement::new("SELECT id FROM runs WHERE id = $1").bind(run);
+        Ok(!self.database.run(statement).await?.is_empty())
     }
 
     /// The newest answers at these addresses, of one run or of any, each with its run; failures are left out, since
@@ -183,28 +159,25 @@ impl History {
         addresses: &[Digest],
         run: Option<&str>,
     ) -> Result<HashMap<Digest, (String, Answered)>> {
+        let dialect = self.database.dialect();
         let mut found = HashMap::new();
         for batch in addresses.chunks(BATCH) {
-            let mut query = QueryBuilder::<Sqlite>::new(
-                "SELECT address, run, answer FROM exchanges WHERE ok = 1 AND address IN (",
-            );
-            let mut list = query.separated(", ");
-            for address in batch {
-                list.push_bind(address.to_string());
-            }
-            query.push(")");
-            if let Some(run) = run {
-                query.push(" AND run = ").push_bind(run.to_owned());
-            }
-            query.push(" ORDER BY sent_at, run");
-            let rows = query
-                .build()
-                .fetch_all(&self.pool)
-                .await
-                .map_err(|error| failed(&error))?;
-            for row in &rows {
-                let answer: Answered = from_json(row.get("answer"))?;
-                found.insert(digest_of(row.get("address"))?, (row.get("run"), answer));
+            let addresses = || batch.iter().map(|address| address.to_string().into());
+            let statement = || {
+                let of_all = Statement::new(
+                    "SELECT address, run, answer FROM exchanges WHERE ok = 1 AND address IN ",
+                )
+                .list(dialect, addresses());
+                let wanted = match run {
+                    Some(run) => of_all.then(" AND run IN ").list(dialect, [run.into()]),
+                    None => of_all,
+                };
+                wanted.then(" ORDER BY sent_at, run")
+            };
+            for row in &self.database.run(statement).await? {
+                let answer: Answered = from_json(get(row, "answer")?)?;
+                let address = digest_of(get(row, "address")?)?;
+                found.insert(address, (get(row, "run")?, answer));
             }
         }
         Ok(found)
@@ -212,17 +185,122 @@ impl History {
 
     /// Headers of runs, newest first, of one suite or of all.
     pub async fn headers(&self, suite: Option<&str>, limit: u32) -> Result<Vec<Header>> {
-        let rows = sqlx::query(
-            "SELECT header FROM runs WHERE $1 IS NULL OR suite = $1 ORDER BY started_at DESC, id DESC LIMIT $2",
-        )
-        .bind(suite)
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|error| failed(&error))?;
+        let limit = i64::from(limit);
+        let statement = || {
+            match suite {
+            Some(suite) => Statement::new(
+                "SELECT header FROM runs WHERE suite = $1 ORDER BY started_at DESC, id DESC LIMIT $2",
+            )
+            .bind(suite)
+            .bind(limit),
+            None => {
+                Statement::new("SELECT header FROM runs ORDER BY started_at DESC, id DESC LIMIT $1")
+                    .bind(limit)
+            }
+        }
+        };
+        let rows = self.database.run(statement).await?;
         rows.iter()
-            .map(|row| from_json(row.get("header")))
+            .map(|row| from_json(get(row, "header")?))
             .collect()
+    }
+
+    /// The newest complete runs of a suite as points in time, at most `limit`, oldest first. Runs that were graded
+    /// again and runs of a shard are no points: they say nothing new, or not of the whole suite.
+    pub async fn points(&self, suite: &str, limit: u32) -> Result<Vec<Point>> {
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut chosen: Vec<(Header, Option<String>)> = Vec::new();
+        let mut before = (i64::MAX, String::new());
+        while chosen.len() < wanted {
+            let statement = || {
+                Statement::new(
+                    "SELECT id, started_at, header, case_list FROM runs \
+                     WHERE suite = $1 AND status = $2 AND (started_at, id) < ($3, $4) \
+                     ORDER BY started_at DESC, id DESC LIMIT $5",
+                )
+                .bind(suite)
+                .bind(Status::Complete.name())
+                .bind(before.0)
+                .bind(&*before.1)
+                .bind(i64::from(limit))
+            };
+            let rows = self.database.run(statement).await?;
+            let Some(last) = rows.last() else { break };
+            before = (get(last, "started_at")?, get(last, "id")?);
+            for row in &rows {
+                let header: Header = from_json(get(row, "header")?)?;
+                if header.is_point() {
+                    chosen.push((header, get(row, "case_list")?));
+                }
+            }
+        }
+        chosen.truncate(wanted);
+        chosen.reverse();
+        self.points_of(chosen).await
+    }
+
+    /// The points of these runs, each with the digest of its list of cases where that is known.
+    async fn points_of(&self, chosen: Vec<(Header, Option<String>)>) -> Result<Vec<Point>> {
+        let mut known: HashMap<String, Arc<[Digest]>> = HashMap::new();
+        let mut means = self.means_of(&chosen).await?;
+        let mut points = Vec::with_capacity(chosen.len());
+        for (header, list) in chosen {
+            let name = list.unwrap_or_else(|| header.id.clone());
+            let cases = match known.get(&name) {
+                Some(cases) => Arc::clone(cases),
+                None => self.digests_of(&header.id).await?,
+            };
+            known.insert(name, Arc::clone(&cases));
+            points.push(Point {
+                means: means.remove(&header.id).unwrap_or_default(),
+                header,
+                cases,
+            });
+        }
+        Ok(points)
+    }
+
+    async fn digests_of(&self, run: &str) -> Result<Arc<[Digest]>> {
+        let statement = || {
+            Statement::new("SELECT digest FROM run_cases WHERE run = $1 ORDER BY position")
+                .bind(run)
+        };
+        let rows = self.database.run(statement).await?;
+        rows.iter()
+            .map(|row| digest_of(get(row, "digest")?))
+            .collect()
+    }
+
+    /// What came out of these runs, by the id of the run.
+    async fn means_of(
+        &self,
+        chosen: &[(Header, Option<String>)],
+    ) -> Result<HashMap<String, Vec<SeriesMeans>>> {
+        let dialect = self.database.dialect();
+        let mut found: HashMap<String, Vec<SeriesMeans>> = HashMap::new();
+        for batch in chosen.chunks(BATCH) {
+            let runs = || batch.iter().map(|(header, _)| header.id.as_str().into());
+            let statement = || {
+                Statement::new(
+                    "SELECT run, subject, metric, value, means FROM results WHERE run IN ",
+                )
+                .list(dialect, runs())
+            };
+            for row in &self.database.run(statement).await? {
+                let subject: i64 = get(row, "subject")?;
+                let series = SeriesMeans {
+                    subject: usize::try_from(subject).map_err(|_| damaged())?,
+                    metric: get(row, "metric")?,
+                    value: get(row, "value")?,
+                    means: from_json(get(row, "means")?)?,
+                };
+                found.entry(get(row, "run")?).or_default().push(series);
+            }
+        }
+        for series in found.values_mut() {
+            series.sort_by(|a, b| (a.subject, &a.metric).cmp(&(b.subject, &b.metric)));
+        }
+        Ok(found)
     }
 
     /// Headers of the unfinished runs of the newest invocation that has any, or of the run that is named, in the
@@ -246,11 +324,12 @@ impl History {
 
     /// The id of the run that a person named: in full, by its first or last characters, or as `latest`.
     pub async fn resolve(&self, name: &str) -> Result<String> {
-        let rows = sqlx::query("SELECT id FROM runs ORDER BY started_at DESC, id DESC")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| failed(&error))?;
-        let ids: Vec<String> = rows.iter().map(|row| row.get("id")).collect();
+        let statement = || Statement::new("SELECT id FROM runs ORDER BY started_at DESC, id DESC");
+        let rows = self.database.run(statement).await?;
+        let ids: Vec<String> = rows
+            .iter()
+            .map(|row| get(row, "id"))
+            .collect::<Result<_>>()?;
         let Some(newest) = ids.first() else {
             return Err(Diagnostic::new("there are no runs yet")
                 .help("begin one with `regauge run`")
@@ -278,17 +357,14 @@ impl History {
 
     /// A finished run with its cases, trials and answers.
     pub async fn load(&self, id: &str) -> Result<Run> {
-        let row = sqlx::query("SELECT header FROM runs WHERE id = $1")
-            .bind(id)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(|error| failed(&error))?;
-        let Some(row) = row else {
+        let statement = || Statement::new("SELECT header FROM runs WHERE id = $1").bind(id);
+        let rows = self.database.run(statement).await?;
+        let Some(row) = rows.first() else {
             return Err(Diagnostic::new(format!("unknown run `{id}`"))
                 .help("list runs with `regauge history`")
                 .into());
         };
-        let header: Header = from_json(row.get("header"))?;
+        let header: Header = from_json(get(row, "header")?)?;
         let cases = self.cases_of(id).await?;
         let trials = self.trials_of(id).await?;
         Ok(Run {
@@ -301,18 +377,19 @@ impl History {
     async fn cases_of(&self, id: &str) -> Result<Vec<Case>> {
         let mut cases = Vec::new();
         loop {
-            let rows = sqlx::query(
-                "SELECT c.body AS body FROM run_cases r JOIN cases c ON c.digest = r.digest \
-                 WHERE r.run = $1 AND r.position >= $2 AND r.position < $3 ORDER BY r.position",
-            )
-            .bind(id)
-            .bind(position(cases.len()))
-            .bind(position(cases.len() + READ_TOGETHER))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| failed(&error))?;
+            let start = cases.len();
+            let statement = || {
+                Statement::new(
+                    "SELECT c.body AS body FROM run_cases r JOIN cases c ON c.digest = r.digest \
+                     WHERE r.run = $1 AND r.position >= $2 AND r.position < $3 ORDER BY r.position",
+                )
+                .bind(id)
+                .bind(position(start))
+                .bind(position(start + READ_TOGETHER))
+            };
+            let rows = self.database.run(statement).await?;
             for row in &rows {
-                cases.push(from_json(row.get("body"))?);
+                cases.push(from_json(get(row, "body")?)?);
             }
             if rows.len() < READ_TOGETHER {
                 return Ok(cases);
@@ -325,20 +402,20 @@ impl History {
         let mut trials = Vec::new();
         loop {
             let start = trials.len();
-            let rows = sqlx::query(
-                "SELECT t.body AS body, e.answer AS answer FROM trials t \
-                 LEFT JOIN exchanges e ON e.run = t.source AND e.address = t.address \
-                 WHERE t.run = $1 AND t.position >= $2 AND t.position < $3 ORDER BY t.position",
-            )
-            .bind(id)
-            .bind(position(start))
-            .bind(position(start + READ_TOGETHER))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| failed(&error))?;
+            let statement = || {
+                Statement::new(
+                    "SELECT t.body AS body, e.answer AS answer FROM trials t \
+                     LEFT JOIN exchanges e ON e.run = t.source AND e.address = t.address \
+                     WHERE t.run = $1 AND t.position >= $2 AND t.position < $3 ORDER BY t.position",
+                )
+                .bind(id)
+                .bind(position(start))
+                .bind(position(start + READ_TOGETHER))
+            };
+            let rows = self.database.run(statement).await?;
             for row in &rows {
-                let trial: TrialRecord = from_json(row.get("body"))?;
-                let answer: Option<&str> = row.get("answer");
+                let trial: TrialRecord = from_json(get(row, "body")?)?;
+                let answer: Option<&str> = get(row, "answer")?;
                 trials.push(TrialRecord {
                     answer: answer.map(from_json).transpose()?,
                     ..trial
@@ -352,208 +429,56 @@ impl History {
 
     /// Makes a run the baseline of its suite.
     pub async fn set_baseline(&self, suite: &str, baseline: &Baseline) -> Result<()> {
-        sqlx::query(
-            "INSERT INTO baselines (suite, set_at, run, who, why) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (suite, set_at) DO UPDATE SET run = excluded.run, who = excluded.who, why = excluded.why",
-        )
-        .bind(suite)
-        .bind(baseline.set_at)
-        .bind(&baseline.run)
-        .bind(&baseline.who)
-        .bind(&baseline.why)
-        .execute(&self.pool)
-        .await
-        .map_err(|error| failed(&error))?;
-        Ok(())
+        let statement = || {
+            Statement::new(
+                "INSERT INTO baselines (suite, set_at, run, who, why) VALUES ($1, $2, $3, $4, $5) \
+                 ON CONFLICT (suite, set_at) DO UPDATE \
+                 SET run = excluded.run, who = excluded.who, why = excluded.why",
+            )
+            .bind(suite)
+            .bind(baseline.set_at)
+            .bind(&*baseline.run)
+            .bind(&*baseline.who)
+            .bind(&*baseline.why)
+        };
+        self.database.run(statement).await.map(drop)
     }
 
     /// The baselines of a suite over time, newest first.
     pub async fn baselines(&self, suite: &str) -> Result<Vec<Baseline>> {
-        let rows = sqlx::query(
-            "SELECT run, who, why, set_at FROM baselines WHERE suite = $1 ORDER BY set_at DESC",
-        )
-        .bind(suite)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(|error| failed(&error))?;
-        let baseline = |row: &sqlx::sqlite::SqliteRow| Baseline {
-            run: row.get("run"),
-            who: row.get("who"),
-            why: row.get("why"),
-            set_at: row.get("set_at"),
+        let statement = || {
+            Statement::new(
+                "SELECT run, who, why, set_at FROM baselines WHERE suite = $1 ORDER BY set_at DESC",
+            )
+            .bind(suite)
         };
-        Ok(rows.iter().map(baseline).collect())
-    }
-
-    /// A transaction that has the right to write from its start, so that it never has to give up half-way.
-    async fn begin(&self) -> Result<Transaction<'static, Sqlite>> {
-        self.pool
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(|error| failed(&error))
+        let baseline = |row: &Row| {
+            Ok(Baseline {
+                run: get(row, "run")?,
+                who: get(row, "who")?,
+                why: get(row, "why")?,
+                set_at: get(row, "set_at")?,
+            })
+        };
+        let rows = self.database.run(statement).await?;
+        rows.iter().map(baseline).collect()
     }
 }
 
-/// The path with something added to its last part.
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
-
-fn migrator() -> Migrator {
-    let migrations = MIGRATIONS.iter().map(|(version, name, sql)| {
-        Migration::new(
-            *version,
-            Cow::Borrowed(name),
-            MigrationType::Simple,
-            sqlx::SqlStr::from_static(sql),
-            false,
-        )
-    });
-    Migrator::with_migrations(migrations.collect())
-}
-
-async fn note(transaction: &mut Transaction<'static, Sqlite>, header: &Header) -> Result<()> {
-    sqlx::query(
-        "INSERT INTO runs (id, invocation, suite, started_at, status, header) VALUES ($1, $2, $3, $4, $5, $6) \
-         ON CONFLICT (id) DO UPDATE SET status = excluded.status, header = excluded.header",
-    )
-    .bind(&header.id)
-    .bind(&header.invocation)
-    .bind(&header.suite)
-    .bind(header.started_at)
-    .bind(header.status.name())
-    .bind(to_json(header))
-    .execute(&mut **transaction)
-    .await
-    .map_err(|error| failed(&error))?;
-    Ok(())
-}
-
-fn push_requests(query: &mut QueryBuilder<Sqlite>, batch: &[Exchange]) {
-    query.push("INSERT INTO requests (digest, body) ");
-    query.push_values(batch, |mut row, exchange| {
-        row.push_bind(exchange.call.digest.to_string())
-            .push_bind(to_json(&exchange.call.request));
-    });
-    query.push(" ON CONFLICT (digest) DO NOTHING");
-}
-
-fn push_exchanges(query: &mut QueryBuilder<Sqlite>, run: &str, batch: &[Exchange]) {
-    query.push("INSERT INTO exchanges (run, address, request, repeat, ok, sent_at, answer) ");
-    query.push_values(batch, |mut row, exchange| {
-        row.push_bind(run.to_owned())
-            .push_bind(exchange.address().to_string())
-            .push_bind(exchange.call.digest.to_string())
-            .push_bind(i64::from(exchange.repeat))
-            .push_bind(i64::from(matches!(
-                exchange.answer.reply,
-                Reply::Response(_)
-            )))
-            .push_bind(exchange.answer.sent_at)
-            .push_bind(to_json(&exchange.answer));
-    });
-    query.push(
-        " ON CONFLICT (address, run) DO UPDATE SET ok = excluded.ok, sent_at = excluded.sent_at, answer = excluded.answer",
-    );
-}
-
-async fn keep_cases(
-    transaction: &mut Transaction<'static, Sqlite>,
-    run: &str,
-    start: usize,
-    cases: &[Case],
-) -> Result<()> {
-    let bodies: Vec<(String, String)> = cases
-        .iter()
-        .map(|case| {
-            let body = to_json(case);
-            (Digest::of_bytes(body.as_bytes()).to_string(), body)
-        })
-        .collect();
-    let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO cases (digest, body) ");
-    query.push_values(&bodies, |mut row, (digest, body)| {
-        row.push_bind(digest.clone()).push_bind(body.clone());
-    });
-    query.push(" ON CONFLICT (digest) DO NOTHING");
-    query
-        .build()
-        .execute(&mut **transaction)
-        .await
-        .map_err(|error| failed(&error))?;
-
-    let mut query = QueryBuilder::<Sqlite>::new("INSERT INTO run_cases (run, position, digest) ");
-    query.push_values(bodies.iter().enumerate(), |mut row, (i, (digest, _))| {
-        row.push_bind(run.to_owned())
-            .push_bind(position(start + i))
-            .push_bind(digest.clone());
-    });
-    query
-        .build()
-        .execute(&mut **transaction)
-        .await
-        .map_err(|error| failed(&error))?;
-    Ok(())
-}
-
-async fn keep_trials(
-    transaction: &mut Transaction<'static, Sqlite>,
-    run: &str,
-    start: usize,
-    trials: &[TrialRecord],
-) -> Result<()> {
-    let mut query =
-        QueryBuilder::<Sqlite>::new("INSERT INTO trials (run, position, source, address, body) ");
-    query.push_values(trials.iter().enumerate(), |mut row, (i, trial)| {
-        let source = match &trial.origin {
-            super::run::Origin::Reused(earlier) => earlier.clone(),
-            _ => run.to_owned(),
-        };
-        row.push_bind(run.to_owned())
-            .push_bind(position(start + i))
-            .push_bind(source)
-            .push_bind(trial.address.map(|address| address.to_string()))
-            .push_bind(to_json(trial));
-    });
-    query
-        .build()
-        .execute(&mut **transaction)
-        .await
-        .map_err(|error| failed(&error))?;
-    Ok(())
-}
-
-fn position(index: usize) -> i64 {
-    i64::try_from(index).unwrap_or(i64::MAX)
+/// The value of a column of a row.
+fn get<'r, T>(row: &'r Row, column: &str) -> Result<T>
+where
+    T: statement::Column<'r>,
+{
+    row.get(column).map_err(|_| damaged())
 }
 
 fn digest_of(text: &str) -> Result<Digest> {
     text.parse().map_err(|_| damaged())
 }
 
-fn from_json<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T> {
-    serde_json::from_str(text).map_err(|error| {
-        Diagnostic::new("a record of the history cannot be read")
-            .because(&error)
-            .help("it was written by another version of regauge, or the file is damaged")
-            .into()
-    })
-}
-
 fn damaged() -> Error {
     Diagnostic::new("the history is damaged")
-        .help("restore the file from a copy")
-        .into()
-}
-
-fn to_json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).expect("our records serialise to JSON")
-}
-
-fn failed(error: &sqlx::Error) -> Error {
-    Diagnostic::new("the history cannot be read or written")
-        .because(error)
-        .help("see that the disk has room and that the file can be written to")
+        .help("restore it from a copy")
         .into()
 }

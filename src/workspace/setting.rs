@@ -28,6 +28,16 @@ pub enum Setting {
 
 impl Setting {
     pub(super) fn read(document: &Document, node: &Node, environment: &Environment) -> Self {
+        Self::filled(document, node, environment, |_, value, _| value.to_owned())
+    }
+
+    /// Puts values in the form that `fill` makes of the text before, the value and the text after.
+    pub(super) fn filled(
+        document: &Document,
+        node: &Node,
+        environment: &Environment,
+        fill: impl Fn(&str, &str, &str) -> String,
+    ) -> Self {
         let text = node.text().unwrap_or_default();
         let mut filled = String::new();
         let mut parts = Vec::new();
@@ -36,7 +46,7 @@ impl Setting {
             filled.push_str(before);
             match environment.get(name) {
                 Some(value) if !value.is_empty() => {
-                    filled.push_str(value);
+                    filled.push_str(&fill(&filled, value, after));
                     parts.push(Secret::new(value.clone()));
                 }
                 _ => {
@@ -94,6 +104,14 @@ fn split_variable(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once("${")?;
     let (name, after) = rest.split_once('}')?;
     Some((before, name, after))
+}
+
+/// The text with a `1` for every variable, to see whether the rest is right.
+pub(super) fn blank(text: &str) -> String {
+    match split_variable(text) {
+        Some((before, _, after)) => format!("{before}1{}", blank(after)),
+        None => text.to_owned(),
+    }
 }
 
 /// Whether a text has a part that comes from the environment.

@@ -5,6 +5,7 @@
 )]
 
 mod broken;
+mod database;
 mod docs;
 mod endpoint;
 mod endpoint_test;
@@ -12,6 +13,7 @@ mod example;
 mod faults;
 mod gate_test;
 mod history_test;
+mod import_test;
 mod looks_test;
 mod process;
 mod project;
@@ -19,5 +21,7 @@ mod project_test;
 mod resume;
 mod run_test;
 mod secrets;
+mod store_test;
 mod summary;
+mod team_test;
 mod tidy;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::database::{Database, Engine, PASSWORD_VARIABLE};
 use crate::process::{Output, PATIENCE, Running};
 
 /// A folder with a workspace in it; it goes when it is dropped.
@@ -14,6 +15,8 @@ pub(crate) struct Project {
     environment: Vec<(String, String)>,
     /// The ports that outputs may name, which differ from run to run.
     ports: Vec<u16>,
+    /// The database of its history, where that is none of its files.
+    database: Option<Database>,
 }
 
 impl Project {
@@ -23,6 +26,7 @@ impl Project {
             root: TempDir::new().expect("a temporary folder can be made"),
             environment: Vec::new(),
             ports: Vec::new(),
+            database: None,
         };
         for folder in [project.dir(), project.home()] {
             std::fs::create_dir(folder).expect("a folder can be made in it");
@@ -60,11 +64,64 @@ impl Project {
         self.file("golden/words.jsonl", &rows)
     }
 
+    /// Keeps the history of the workspace in a new database of this kind.
+    #[must_use]
+    pub(crate) fn kept_in(self, engine: Engine) -> Self {
+        match engine {
+            Engine::Sqlite => self.history("sqlite:.regauge/history.db"),
+            Engine::Postgres => self.with_database(Database::new()),
+        }
+    }
+
+    /// Keeps the history of the workspace in this database.
+    #[must_use]
+    pub(crate) fn with_database(self, database: Database) -> Self {
+        let (url, server) = (database.url(), database.server());
+        let mut project = self.history(&url).env(PASSWORD_VARIABLE, &server.password);
+        project.ports.push(server.port);
+        project.database = Some(database);
+        project
+    }
+
+    /// Goes to its database as a user who has no rights in it yet.
+    #[must_use]
+    pub(crate) fn through_member(self) -> Self {
+        let database = self.database();
+        database.add_member();
+        let user = format!("//{}:", database.server().user);
+        let url = database
+            .url()
+            .replace(&user, &format!("//{}:", database.name));
+        self.history(&url)
+    }
+
+    /// Names the place of the history in `regauge.yaml`.
+    #[must_use]
+    pub(crate) fn history(self, url: &str) -> Self {
+        let config = self.read("regauge.yaml");
+        let others = config.lines().filter(|line| !line.starts_with("history:"));
+        let line = format!("history: {url}\n");
+        let lines: Vec<&str> = others.chain([line.as_str()]).collect();
+        let config = lines.join("\n");
+        self.file("regauge.yaml", &config)
+    }
+
+    /// The database of its history on the server.
+    pub(crate) fn database(&self) -> &Database {
+        let database = self.database.as_ref();
+        database.expect("the history is on a server")
+    }
+
     /// Sets a variable of the environment, which is empty but for `PATH` and `HOME`.
     #[must_use]
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// The variables that were set.
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
+        self.environment.clone()
     }
 
     /// The folder of the workspace.
@@ -143,6 +200,11 @@ impl Project {
             for path in [folder, real] {
                 placeholders.push((path.display().to_string(), name.to_owned()));
             }
+        }
+        if let Some(database) = &self.database {
+            let user = format!("//{}@", database.server().user);
+            placeholders.push((user, "//[USER]@".to_owned()));
+            placeholders.push((database.name.clone(), "[DATABASE]".to_owned()));
         }
         let ports = self.ports.iter();
         placeholders

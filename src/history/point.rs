@@ -1,0 +1,101 @@
+//! What came out of a run case by case: the points from which the course of a suite over time is drawn.
+
+use std::sync::Arc;
+
+use super::run::{Header, Run, TrialRecord};
+use crate::digest::Digest;
+use crate::plan::{ERROR_RATE, PASS};
+
+/// One run of a suite as a point in time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// What was run, when, with what.
+    pub header: Header,
+    /// The digests of the cases in their order; runs with the same cases share one list.
+    pub cases: Arc<[Digest]>,
+    /// What came out, by subject, then metric. Runs that were recorded before this was kept have [`Header::results`]
+    /// alone, and nothing here.
+    pub means: Vec<SeriesMeans>,
+}
+
+/// A metric of a subject: in one number, and case by case.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeriesMeans {
+    /// Index into [`Header::subjects`].
+    pub subject: usize,
+    /// The metric: [`PASS`], that of a scorer, or [`ERROR_RATE`].
+    pub metric: String,
+    /// The weighted mean of `means`.
+    pub value: f64,
+    /// The mean over the trials of each case, in the order of the cases; `None` where a case has no value.
+    pub means: Vec<Option<f64>>,
+}
+
+/// Sum and number of the values of a case.
+type Sum = (f64, u32);
+
+impl SeriesMeans {
+    /// The metrics of all subjects of a run: [`PASS`], those of the scorers, [`ERROR_RATE`]. A metric without any
+    /// value is left out.
+    pub fn of(run: &Run) -> Vec<Self> {
+        let header = &run.header;
+        let scored = header.metrics.iter().map(|metric| metric.name.as_str());
+        let names: Vec<&str> = [PASS]
+            .into_iter()
+            .chain(scored)
+            .chain([ERROR_RATE])
+            .collect();
+        let series = header.subjects.len() * names.len();
+        let mut sums: Vec<Vec<Sum>> = vec![vec![Sum::default(); run.cases.len()]; series];
+        // A case in quarantine and a trial that was drawn for a suspect belong to no mean.
+        let is_counted: Vec<bool> = run
+            .cases
+            .iter()
+            .map(|case| header.counts(&case.id))
+            .collect();
+        let counted = run
+            .trials
+            .iter()
+            .filter(|trial| !trial.fresh && is_counted[trial.case]);
+        for trial in counted {
+            for (metric, value) in values(trial, header.metrics.len()) {
+                let sum = &mut sums[trial.subject * names.len() + metric][trial.case];
+                *sum = (sum.0 + value, sum.1 + 1);
+            }
+        }
+        let weights: Vec<f64> = run.cases.iter().map(|case| case.weight).collect();
+        let in_one = sums.iter().enumerate().filter_map(|(index, sums)| {
+            let mean = |(sum, count): &Sum| (*count > 0).then(|| sum / f64::from(*count));
+            let means: Vec<Option<f64>> = sums.iter().map(mean).collect();
+            Some(Self {
+                subject: index / names.len(),
+                metric: names[index % names.len()].to_owned(),
+                value: weighted(&means, &weights)?,
+                means,
+            })
+        });
+        in_one.collect()
+    }
+}
+
+/// The values of a trial, each with the index of its metric: 0 is [`PASS`], then come those of the scorers, of which
+/// there are `scorers`, then [`ERROR_RATE`].
+fn values(trial: &TrialRecord, scorers: usize) -> impl Iterator<Item = (usize, f64)> {
+    let share = |yes: bool| if yes { 1.0 } else { 0.0 };
+    let passed = trial.passed().map(|passed| (0, share(passed)));
+    let scored = trial
+        .scores()
+        .map(|(metric, score)| (1 + metric, score.value));
+    let failed = (1 + scorers, share(trial.is_error()));
+    passed.into_iter().chain(scored).chain([failed])
+}
+
+fn weighted(means: &[Option<f64>], weights: &[f64]) -> Option<f64> {
+    let known = means.iter().zip(weights);
+    let (sum, total) = known
+        .filter_map(|(mean, weight)| Some((mean.as_ref()?, weight)))
+        .fold((0.0, 0.0), |(sum, total), (mean, weight)| {
+            (sum + weight * mean, total + weight)
+        });
+    (total > 0.0).then(|| sum / total)
+}
