@@ -1,5 +1,7 @@
 //! A history of many runs, made by hand.
 
+use std::time::{Duration, Instant};
+
 use regauge::digest::Digest;
 use regauge::golden::Case;
 use regauge::history::run::{Header, ResultRecord, Run};
@@ -38,6 +40,20 @@ pub(crate) async fn seed(history: &History, runs: usize, trials: usize) -> Resul
     Ok(())
 }
 
+/// How long it takes to read the newest points.
+pub(crate) async fn read_points(history: &History, limit: u32) -> Result<Duration, Failed> {
+    let start = Instant::now();
+    let points = history
+        .points(SUITE, limit)
+        .await
+        .map_err(|error| Failed::because(error.to_string()))?;
+    if points.len() == usize::try_from(limit).unwrap_or_default() {
+        Ok(start.elapsed())
+    } else {
+        Err(Failed::because("there are too few points"))
+    }
+}
+
 fn header(number: usize) -> Result<Header, Failed> {
     let digest = Digest::of_bytes(b"");
     let started_at = 1_700_000_000_000 + 3_600_000 * i64::try_from(number).unwrap_or_default();
@@ -49,7 +65,7 @@ fn header(number: usize) -> Result<Header, Failed> {
             "prompt": "triage", "version": 1, "alias": "small", "provider": "openai", "model": "m",
             "prompt_digest": digest, "params_digest": digest, "template": "Name the queue of this ticket. ".repeat(60),
         }],
-        "metrics": [metric("exact", "share", true), metric("similarity", "share", false), metric("latency", "ms", false)],
+        "metrics": [metric("exact", "share", true), metric("similarity", "share", false), metric("latency", "milliseconds", false)],
         "gates": [], "policy": {"alpha": 0.05, "max_missing": 0.05, "on_inconclusive": "warn"},
         "dataset": digest, "regauge": "0.1.0",
     }))
