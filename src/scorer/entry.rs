@@ -8,7 +8,7 @@ use crate::shape::check_record;
 use crate::text::suggest;
 use crate::units::parse_share;
 
-use super::registry::{KINDS, Kind};
+use super::registry::{Expects, KINDS, Kind};
 
 /// A scorer with its options, not yet compiled.
 pub(super) struct Entry<'a> {
@@ -125,6 +125,41 @@ impl<'a> Entry<'a> {
 
     pub(super) fn flag(&self, name: &str) -> bool {
         self.get(name).and_then(Node::bool).unwrap_or_default()
+    }
+
+    /// One text or a list of them; empty where the option is not there.
+    pub(super) fn texts(&self, name: &str) -> Vec<String> {
+        let node = self.get(name);
+        let one = node.and_then(Node::text);
+        let several = node.map(Node::items).unwrap_or_default();
+        one.into_iter()
+            .chain(several.iter().filter_map(Node::text))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// The options that are its own, as they were written: what a fingerprint is made of.
+    pub(super) fn written(&self) -> Value {
+        const SHARED: &[&str] = &[
+            "metric",
+            "weight",
+            "informational",
+            "tags",
+            "negate",
+            "normalize",
+            "transform",
+            "column",
+        ];
+        let expected = match self.kind.expects {
+            Expects::Nothing => None,
+            Expects::Texts(option) | Expects::Data(option) => Some(option),
+        };
+        let own = self.kind.fields().into_iter().filter_map(|field| {
+            let is_shared = SHARED.contains(&field.name) || expected == Some(field.name);
+            let node = self.get(field.name).filter(|_| !is_shared)?;
+            Some((field.name.to_owned(), node.to_json()))
+        });
+        Value::Object(own.collect())
     }
 
     /// A share written as `0.8` or `80%`.

@@ -12,7 +12,7 @@ use super::expected::{Texts, quoted};
 use super::options::{COLUMN, COMMON, EXPECTED, NEGATE, NORMALIZE, TEXTS, TRANSFORM};
 use super::registry::{Expects, Kind};
 use super::transform::{compile_regex, reason};
-use super::{OrMissing, Reading, Rule, Subject};
+use super::{Built, OrMissing, Reading, Rule, Subject};
 
 /// Characters of an answer that a note shows.
 pub(super) const SHOWN: usize = 80;
@@ -28,7 +28,7 @@ const TEXT: Kind = Kind {
     options: TEXT_OPTIONS,
     expects: Expects::Texts("expected"),
     version: 1,
-    build: |_| Ok(Rule::Matching(Matching::Text(How::Exact))),
+    build: |_| Ok(Box::new(Matching::Text(How::Exact))),
 };
 
 /// 1 if the answer is one of the expected texts, character by character after normalisation, else 0. Two empty texts
@@ -47,7 +47,7 @@ pub(super) const CONTAINS: Kind = Kind {
     summary: "the answer holds the expected text",
     definition: "1 if the expected text (a list: any of its texts) is a part of the answer after `normalize`, else 0. \
                  The empty text is a part of every answer.",
-    build: |_| Ok(Rule::Matching(Matching::Text(How::Contains))),
+    build: |_| Ok(Box::new(Matching::Text(How::Contains))),
     ..TEXT
 };
 
@@ -88,7 +88,7 @@ pub(super) const CONTAINS_ALL: Kind = Kind {
         NEGATE,
         COMMON,
     ],
-    build: |_| Ok(Rule::Matching(Matching::Text(How::ContainsAll))),
+    build: |_| Ok(Box::new(Matching::Text(How::ContainsAll))),
     ..TEXT
 };
 
@@ -98,7 +98,7 @@ pub(super) const STARTS_WITH: Kind = Kind {
     summary: "the answer begins with the expected text",
     definition: "1 if the answer begins with the expected text (a list: any of its texts) after `normalize`, else 0. \
                  Every answer begins with the empty text.",
-    build: |_| Ok(Rule::Matching(Matching::Text(How::StartsWith))),
+    build: |_| Ok(Box::new(Matching::Text(How::StartsWith))),
     ..TEXT
 };
 
@@ -108,7 +108,7 @@ pub(super) const ENDS_WITH: Kind = Kind {
     summary: "the answer ends with the expected text",
     definition: "1 if the answer ends with the expected text (a list: any of its texts) after `normalize`, else 0. \
                  Every answer ends with the empty text.",
-    build: |_| Ok(Rule::Matching(Matching::Text(How::EndsWith))),
+    build: |_| Ok(Box::new(Matching::Text(How::EndsWith))),
     ..TEXT
 };
 
@@ -175,9 +175,9 @@ pub(super) fn normalize(entry: &Entry<'_>) -> Normalize {
     }
 }
 
-fn build_regex(entry: &Entry<'_>) -> Result<Rule> {
+fn build_regex(entry: &Entry<'_>) -> Built {
     let Some(node) = entry.get("pattern") else {
-        return Ok(Rule::Matching(Matching::Regex(None)));
+        return Ok(Box::new(Matching::Regex(None)));
     };
     let nodes = match node.items() {
         [] => std::slice::from_ref(node),
@@ -187,11 +187,11 @@ fn build_regex(entry: &Entry<'_>) -> Result<Rule> {
         .iter()
         .filter_map(|node| Some(compile_regex(entry, node, node.text()?)))
         .collect::<Result<_>>()?;
-    Ok(Rule::Matching(Matching::Regex(Some(patterns))))
+    Ok(Box::new(Matching::Regex(Some(patterns))))
 }
 
-impl Matching {
-    pub(super) fn read(&self, subject: &Subject<'_>) -> OrMissing<Reading> {
+impl Rule for Matching {
+    fn read(&self, subject: &Subject<'_>) -> OrMissing<Reading> {
         let text = subject.normalize.apply(subject.text);
         match self {
             Self::Text(how) => how.read(&text, subject),

@@ -2,11 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::error::Result;
 use crate::shape::{Field, record_schema};
 
 use super::entry::Entry;
-use super::{Rule, likeness, matching, measure, structure};
+use super::{Built, likeness, matching, measure, overlap, structure};
 
 /// All scorers, in the order of the documentation.
 pub const KINDS: &[Kind] = &[
@@ -22,8 +21,28 @@ pub const KINDS: &[Kind] = &[
     structure::EQUALS_JSON,
     structure::JSON_SCHEMA,
     likeness::LEVENSHTEIN,
+    likeness::OSA,
+    likeness::DAMERAU_LEVENSHTEIN,
+    likeness::HAMMING,
+    likeness::INDEL,
+    likeness::LCS,
+    likeness::JARO,
     likeness::JARO_WINKLER,
+    likeness::PARTIAL_RATIO,
+    likeness::TOKEN_SORT_RATIO,
+    likeness::TOKEN_SET_RATIO,
     likeness::DIFF_RATIO,
+    overlap::ROUGE_N,
+    overlap::ROUGE_L,
+    overlap::ROUGE_LSUM,
+    overlap::BLEU,
+    overlap::GLEU,
+    overlap::CHRF,
+    overlap::TER_ACCURACY,
+    overlap::WER_ACCURACY,
+    overlap::CER_ACCURACY,
+    overlap::TOKEN_F1,
+    overlap::SQUAD_EXACT,
     measure::WORD_COUNT,
     measure::LATENCY,
     measure::COST,
@@ -47,7 +66,7 @@ pub struct Kind {
     pub(super) expects: Expects,
     /// Raised when the same options give another score than before, so that old scores are not compared with new ones.
     pub(super) version: u32,
-    pub(super) build: fn(&Entry<'_>) -> Result<Rule>,
+    pub(super) build: fn(&Entry<'_>) -> Built,
 }
 
 /// What a scorer compares the answer with, and the option that gives it in place of the case.

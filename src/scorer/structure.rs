@@ -5,7 +5,7 @@ use jsonschema::error::ValidationErrorKind;
 use serde_json::{Value, json};
 
 use crate::document::{Data, Node};
-use crate::error::{Diagnostic, Result};
+use crate::error::Diagnostic;
 use crate::shape::{Field, Shape};
 use crate::text::data::difference;
 use crate::text::excerpt;
@@ -13,7 +13,7 @@ use crate::text::excerpt;
 use super::entry::Entry;
 use super::options::{COLUMN, COMMON, NEGATE, TRANSFORM};
 use super::registry::{Expects, Kind};
-use super::{OrMissing, Reading, Rule, Subject};
+use super::{Built, OrMissing, Reading, Rule, Subject};
 
 /// Characters of a value that a note shows.
 const SHOWN: usize = 60;
@@ -29,7 +29,7 @@ pub(super) const IS_JSON: Kind = Kind {
     options: &[TRANSFORM, NEGATE, COMMON],
     expects: Expects::Nothing,
     version: 1,
-    build: |_| Ok(Rule::Structure(Structure::Any)),
+    build: |_| Ok(Box::new(Structure::Any)),
 };
 
 /// 1 if the answer is JSON and the same data as the expected value, else 0: objects whatever the order of their keys,
@@ -57,7 +57,7 @@ pub(super) const EQUALS_JSON: Kind = Kind {
     ],
     expects: Expects::Data("expected"),
     version: 1,
-    build: |_| Ok(Rule::Structure(Structure::Equal)),
+    build: |_| Ok(Box::new(Structure::Equal)),
 };
 
 /// 1 if the answer is JSON and valid against the schema, else 0. The draft is the one that `$schema` names, and 2020-12
@@ -108,9 +108,9 @@ pub(super) struct Schema {
     validator: Validator,
 }
 
-fn build_schema(entry: &Entry<'_>) -> Result<Rule> {
+fn build_schema(entry: &Entry<'_>) -> Built {
     let Some(node) = entry.get("schema") else {
-        return Ok(Rule::Structure(Structure::Any));
+        return Ok(Box::new(Structure::Any));
     };
     let formats = entry.get("formats").and_then(Node::bool).unwrap_or(true);
     let source = match &node.data {
@@ -119,7 +119,7 @@ fn build_schema(entry: &Entry<'_>) -> Result<Rule> {
     };
     let options = jsonschema::options().should_validate_formats(formats);
     match options.build(&source) {
-        Ok(validator) => Ok(Rule::Structure(Structure::Schema(Box::new(Schema {
+        Ok(validator) => Ok(Box::new(Structure::Schema(Box::new(Schema {
             source,
             formats,
             validator,
@@ -161,9 +161,9 @@ fn below<'a>(node: &'a Node, pointer: &str) -> &'a Node {
         .unwrap_or_else(|deepest| deepest)
 }
 
-impl Structure {
-    pub(super) fn read(&self, subject: &Subject<'_>) -> OrMissing<Reading> {
-        let found: std::result::Result<Value, _> = serde_json::from_str(subject.text);
+impl Rule for Structure {
+    fn read(&self, subject: &Subject<'_>) -> OrMissing<Reading> {
+        let found: Result<Value, _> = serde_json::from_str(subject.text);
         match self {
             Self::Any => Ok(match found {
                 Ok(_) => Reading::binary(true, String::new),
@@ -183,8 +183,7 @@ impl Structure {
         }
     }
 
-    /// Its part of the fingerprint.
-    pub(super) fn identity(&self) -> Value {
+    fn identity(&self, _: Value) -> Value {
         match self {
             Self::Any | Self::Equal => Value::Null,
             Self::Schema(schema) => json!({"schema": schema.source, "formats": schema.formats}),

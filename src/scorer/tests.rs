@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::exchange::{Finish, Usage};
 
 mod conformance;
+mod overlap;
 mod properties;
 
 fn no_file(path: &str) -> Result<Value> {
@@ -54,6 +55,7 @@ fn grade_response(
     let target = Target {
         expected,
         vars: vars.as_object().unwrap(),
+        tags: &[],
     };
     let answer = Answer {
         response,
@@ -507,6 +509,7 @@ fn what_was_not_measured_has_no_score() {
     let target = Target {
         expected: None,
         vars: &vars,
+        tags: &[],
     };
     let grade = |entry: &str, latency_ms: f64| {
         let answer = Answer {
