@@ -17,6 +17,7 @@ use crate::text::excerpt;
 use crate::text::normalize::Normalize;
 use crate::units::Cost;
 
+mod answers;
 mod edit;
 mod entry;
 mod expected;

@@ -20,7 +20,10 @@ mod rouge;
 mod ter;
 
 use ngrams::{Bleu, Smoothing};
-use rouge::{Part, Rouge, Variant};
+use rouge::{Rouge, Variant};
+
+pub(super) use answer::multiset_hits;
+pub(super) use rouge::Part;
 
 /// What all of them have in common.
 const OVERLAP: Kind = Kind {
@@ -40,7 +43,7 @@ const STEMMER: Field = Field::optional(
     "compares words of more than three letters by the stem that Porter's rules for English give (default false)",
 );
 
-const PART: Field = Field::optional(
+pub(super) const PART: Field = Field::optional(
     "value",
     Shape::Choice(Part::NAMES),
     "what the value is: f1, precision or recall (default f1)",

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::shape::{Field, record_schema};
 
 use super::entry::Entry;
-use super::{Built, likeness, matching, measure, overlap, structure};
+use super::{Built, answers, likeness, matching, measure, overlap, structure};
 
 /// All scorers, in the order of the documentation.
 pub const KINDS: &[Kind] = &[
@@ -43,6 +43,12 @@ pub const KINDS: &[Kind] = &[
     overlap::CER_ACCURACY,
     overlap::TOKEN_F1,
     overlap::SQUAD_EXACT,
+    answers::NUMBER,
+    answers::NUMERIC_DIFF,
+    answers::CHOICE,
+    answers::MATH,
+    answers::LIST,
+    answers::DATE,
     measure::WORD_COUNT,
     measure::LATENCY,
     measure::COST,
@@ -75,6 +81,8 @@ pub(super) enum Expects {
     Nothing,
     Texts(&'static str),
     Data(&'static str),
+    /// A list as a whole, which may be empty, or a text that is parted.
+    Items(&'static str),
 }
 
 impl Kind {

@@ -7,6 +7,7 @@ use crate::document::Source;
 use crate::error::Error;
 use crate::exchange::{Finish, Usage};
 
+mod answers;
 mod conformance;
 mod overlap;
 mod properties;

@@ -1,6 +1,7 @@
 //! Short answers made plain and compared, as the official script of `SQuAD` does it.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
@@ -65,16 +66,22 @@ pub(super) fn f1(wanted: &str, text: &str) -> OrMissing<f64> {
     if wanted.is_empty() || text.is_empty() {
         return Ok(if wanted == text { 1.0 } else { 0.0 });
     }
-    let mut left: HashMap<&str, usize> = HashMap::new();
-    for word in &wanted {
-        *left.entry(word).or_default() += 1;
+    let hits = multiset_hits(&wanted, &text);
+    Ok(Part::F1.of(hits, text.len(), wanted.len()))
+}
+
+/// How many items both have, each as often as both have it.
+pub(in super::super) fn multiset_hits<T: Eq + Hash>(wanted: &[T], found: &[T]) -> usize {
+    let mut left: HashMap<&T, usize> = HashMap::new();
+    for item in wanted {
+        *left.entry(item).or_default() += 1;
     }
     let mut hits = 0;
-    for word in &text {
-        if let Some(count @ 1..) = left.get_mut(word) {
+    for item in found {
+        if let Some(count @ 1..) = left.get_mut(item) {
             *count -= 1;
             hits += 1;
         }
     }
-    Ok(Part::F1.of(hits, text.len(), wanted.len()))
+    hits
 }

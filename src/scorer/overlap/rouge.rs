@@ -35,16 +35,16 @@ pub(super) enum Variant {
 
 /// Which share is the value.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Part {
+pub(in super::super) enum Part {
     F1,
     Precision,
     Recall,
 }
 
 impl Part {
-    pub(super) const NAMES: &[&str] = &["f1", "precision", "recall"];
+    pub(in super::super) const NAMES: &[&str] = &["f1", "precision", "recall"];
 
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(in super::super) fn named(name: &str) -> Option<Self> {
         match name {
             "f1" => Some(Self::F1),
             "precision" => Some(Self::Precision),

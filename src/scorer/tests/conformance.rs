@@ -49,6 +49,10 @@ const DIFFERENT: &[(&[&str], &str)] = &[
         "the numbers are those of sacrebleu, which smooths runs without a match",
     ),
     (
+        &["match.inspect-0005"],
+        "a number is one with a percent sign behind it too",
+    ),
+    (
         &["exact.inspect-0008"],
         "a currency sign is a symbol and no punctuation",
     ),
@@ -336,24 +340,11 @@ fn metric_entry(
     (output, references): (&Value, &[Value]),
     part: &str,
 ) -> Option<Value> {
+    if let Some(scorer) = edit_scorer(name, params) {
+        return Some(json!({scorer: {"expected": references.first()?}}));
+    }
     let one = references.first();
-    let is_unit = params["weights"].is_null()
-        || params["weights"] == json!({"insert": 1, "delete": 1, "substitute": 1});
     Some(match name {
-        "levenshtein_distance" if !is_unit => return None,
-        "levenshtein_distance" | "levenshtein_normalized_similarity" => {
-            json!({"levenshtein": {"expected": one?}})
-        }
-        "damerau_levenshtein_distance" => json!({"damerau-levenshtein": {"expected": one?}}),
-        "osa_distance" => json!({"osa": {"expected": one?}}),
-        "hamming_distance" => json!({"hamming": {"expected": one?}}),
-        "indel_distance" | "fuzz_ratio" => json!({"indel": {"expected": one?}}),
-        "lcs_seq_distance" => json!({"lcs": {"expected": one?}}),
-        "jaro_similarity" => json!({"jaro": {"expected": one?}}),
-        "jaro_winkler_similarity" => json!({"jaro-winkler": {"expected": one?}}),
-        "fuzz_partial_ratio" => json!({"partial-ratio": {"expected": one?}}),
-        "fuzz_token_sort_ratio" => json!({"token-sort-ratio": {"expected": one?}}),
-        "fuzz_token_set_ratio" => json!({"token-set-ratio": {"expected": one?}}),
         "rouge" => {
             let value = if part == "fmeasure" { "f1" } else { part };
             let options =
@@ -381,6 +372,15 @@ fn metric_entry(
         "f1.inspect" if params["stop_words"].is_null() => {
             json!({"token-f1": {"expected": references}})
         }
+        "match.inspect" => json!({"number": {
+            "expected": references,
+            "which": match params["location"].as_str()? {
+                "begin" => "first",
+                "end" => "last",
+                "exact" => "only",
+                any => any,
+            },
+        }}),
         "json_schema" => json!({"json-schema": {"schema": params["schema"], "formats": false}}),
         "autoevals.valid_json" if params["schema"].is_null() => {
             json!({"json-schema": {"schema": {"type": ["object", "array"]}}})
@@ -393,6 +393,28 @@ fn metric_entry(
         "exact.inspect" => {
             json!({"exact": {"expected": references, "normalize": ["casefold", "punctuation", "whitespace", "trim"]}})
         }
+        _ => return None,
+    })
+}
+
+/// The scorer of a metric of edits, which has no options.
+fn edit_scorer(name: &str, params: &Value) -> Option<&'static str> {
+    let unit = json!({"insert": 1, "delete": 1, "substitute": 1});
+    let is_unit = params["weights"].is_null() || params["weights"] == unit;
+    Some(match name {
+        "levenshtein_distance" if !is_unit => return None,
+        "levenshtein_distance" | "levenshtein_normalized_similarity" => "levenshtein",
+        "damerau_levenshtein_distance" => "damerau-levenshtein",
+        "osa_distance" => "osa",
+        "hamming_distance" => "hamming",
+        "indel_distance" | "fuzz_ratio" => "indel",
+        "lcs_seq_distance" => "lcs",
+        "jaro_similarity" => "jaro",
+        "jaro_winkler_similarity" => "jaro-winkler",
+        "fuzz_partial_ratio" => "partial-ratio",
+        "fuzz_token_sort_ratio" => "token-sort-ratio",
+        "fuzz_token_set_ratio" => "token-set-ratio",
+        "autoevals.numeric_diff" => "numeric-diff",
         _ => return None,
     })
 }

@@ -1,5 +1,7 @@
 //! What holds of every scorer, for any text.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -46,9 +48,25 @@ const TEXTUAL: &[&str] = &[
     "- cer-accuracy",
     "- token-f1: { words: unicode }",
     "- squad-exact",
+    "- number",
+    "- number: { expected: 1.5, which: any, unit: [a, $], decimal: comma }",
+    "- numeric-diff: { expected: -2 }",
+    "- choice",
+    "- choice: { choices: [a, '[', é] }",
+    "- math: { values: true }",
+    "- list: { ordered: true, split: lines }",
+    "- list",
+    "- date: { expected: 2026-02-10, which: only, days: 3 }",
     "- word-count: { max: 5 }",
     "- exact: { transform: [last-line, { regex: '(a)?b' }, { json-pointer: /0 }] }",
 ];
+
+static COMPILED: LazyLock<Vec<(&str, Scorer)>> = LazyLock::new(|| {
+    TEXTUAL
+        .iter()
+        .map(|entry| (*entry, scorer(entry)))
+        .collect()
+});
 
 /// What is symmetric, and 1 for a text and itself.
 const ALIKE: &[&str] = &[
@@ -77,12 +95,12 @@ proptest! {
         text in prop_oneof![
             any::<String>(),
             "[\\[\\]{}:,\"a1. \\n`~-]{0,30}",
+            "[-−+0-9eE.,' €a\\\\fracsqtboxed{}$/]{0,30}",
             Just("[[[[".repeat(500)),
         ],
     ) {
-        for entry in TEXTUAL {
-            let scorer = scorer(entry);
-            let Ok(score) = grade(&scorer, &json!(expected), &text) else { continue };
+        for (entry, scorer) in COMPILED.iter() {
+            let Ok(score) = grade(scorer, &json!(expected), &text) else { continue };
             prop_assert!((0.0..=1.0).contains(&score.value), "{entry}: {score:?}");
             let note = score.note.unwrap_or_default();
             prop_assert!(note.chars().count() <= LONGEST_NOTE);
