@@ -130,6 +130,12 @@ pub(super) const REGEX: Kind = Kind {
                 "the regular expression; a list means any of them",
             ),
             COLUMN,
+            Field::optional(
+                "flags",
+                Shape::Text,
+                "any of i (case does not count), m (^ and $ match at lines), s (. matches line ends), x (spaces in the \
+                 pattern do not count)",
+            ),
         ],
         NORMALIZE,
         TRANSFORM,
@@ -146,8 +152,8 @@ pub(super) const REGEX: Kind = Kind {
 pub(super) enum Matching {
     /// With expected texts.
     Text(How),
-    /// With patterns of the suite, or none where they come with the case.
-    Regex(Option<Vec<Regex>>),
+    /// With patterns of the suite, or none where they come with the case, and the flags of those.
+    Regex(Option<Vec<Regex>>, String),
 }
 
 /// How an answer and expected texts are compared.
@@ -176,8 +182,12 @@ pub(super) fn normalize(entry: &Entry<'_>) -> Normalize {
 }
 
 fn build_regex(entry: &Entry<'_>) -> Built {
+    let flags = match entry.get("flags") {
+        Some(node) => read_flags(entry, node)?,
+        None => String::new(),
+    };
     let Some(node) = entry.get("pattern") else {
-        return Ok(Box::new(Matching::Regex(None)));
+        return Ok(Box::new(Matching::Regex(None, flags)));
     };
     let nodes = match node.items() {
         [] => std::slice::from_ref(node),
@@ -185,9 +195,26 @@ fn build_regex(entry: &Entry<'_>) -> Built {
     };
     let patterns = nodes
         .iter()
-        .filter_map(|node| Some(compile_regex(entry, node, node.text()?)))
+        .filter_map(|node| {
+            let pattern = format!("{flags}{}", node.text()?);
+            Some(compile_regex(entry, node, &pattern))
+        })
         .collect::<Result<_>>()?;
-    Ok(Box::new(Matching::Regex(Some(patterns))))
+    Ok(Box::new(Matching::Regex(Some(patterns), flags)))
+}
+
+/// Flags as a pattern has them at its start.
+fn read_flags(entry: &Entry<'_>, node: &Node) -> Result<String> {
+    let flags = node.text().unwrap_or_default();
+    if let Some(wrong) = flags.chars().find(|flag| !"imsx".contains(*flag)) {
+        let message = format!("`regex.flags` has no flag `{wrong}`");
+        let problem = entry.problem(node, message);
+        return Err(problem.help("the flags are i, m, s and x").into());
+    }
+    Ok(match flags {
+        "" => String::new(),
+        flags => format!("(?{flags})"),
+    })
 }
 
 impl Rule for Matching {
@@ -195,7 +222,13 @@ impl Rule for Matching {
         let text = subject.normalize.apply(subject.text);
         match self {
             Self::Text(how) => how.read(&text, subject),
-            Self::Regex(patterns) => read_regex(patterns.as_deref(), &text, subject),
+            Self::Regex(patterns, flags) => {
+                let matches = match patterns {
+                    Some(patterns) => patterns.iter().any(|pattern| pattern.is_match(&text)),
+                    None => matches_case(&text, flags, subject)?,
+                };
+                Ok(read_regex(matches, subject))
+            }
         }
     }
 }
@@ -232,26 +265,22 @@ fn contains_all(wanted: &Texts<'_>, text: &str, got: impl Fn() -> String) -> Rea
     })
 }
 
-fn read_regex(patterns: Option<&[Regex]>, text: &str, subject: &Subject<'_>) -> OrMissing<Reading> {
-    let matches = match patterns {
-        Some(patterns) => patterns.iter().any(|pattern| pattern.is_match(text)),
-        None => matches_case(text, subject)?,
-    };
-    Ok(Reading::binary(matches, || {
+fn read_regex(matches: bool, subject: &Subject<'_>) -> Reading {
+    Reading::binary(matches, || {
         format!(
             "no match of {} in {}",
             subject.wanted.describe(),
             quoted(subject.text, SHOWN)
         )
-    }))
+    })
 }
 
 /// Whether a pattern of the case matches.
-fn matches_case(text: &str, subject: &Subject<'_>) -> OrMissing<bool> {
+fn matches_case(text: &str, flags: &str, subject: &Subject<'_>) -> OrMissing<bool> {
     let patterns = subject.wanted.texts(&Normalize::default())?;
     let mut matches = false;
     for pattern in patterns.iter() {
-        let regex = Regex::new(pattern).map_err(|error| {
+        let regex = Regex::new(&format!("{flags}{pattern}")).map_err(|error| {
             format!(
                 "{} is not a regular expression: {}",
                 quoted(pattern, SHOWN),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::shape::{Field, record_schema};
 
 use super::entry::Entry;
-use super::{Built, answers, likeness, matching, measure, overlap, structure};
+use super::{Built, answers, formats, likeness, markup, matching, measure, overlap, structure};
 
 /// All scorers, in the order of the documentation.
 pub const KINDS: &[Kind] = &[
@@ -20,6 +20,14 @@ pub const KINDS: &[Kind] = &[
     structure::IS_JSON,
     structure::EQUALS_JSON,
     structure::JSON_SCHEMA,
+    structure::CONTAINS_JSON,
+    structure::IS_YAML,
+    markup::IS_XML,
+    markup::CONTAINS_XML,
+    markup::IS_HTML,
+    markup::CONTAINS_HTML,
+    formats::IS_SQL,
+    formats::IS_CSV,
     likeness::LEVENSHTEIN,
     likeness::OSA,
     likeness::DAMERAU_LEVENSHTEIN,

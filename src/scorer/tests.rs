@@ -9,6 +9,7 @@ use crate::exchange::{Finish, Usage};
 
 mod answers;
 mod conformance;
+mod formats;
 mod overlap;
 mod properties;
 
