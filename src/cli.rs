@@ -15,6 +15,7 @@ mod rescore;
 mod run;
 mod schema;
 mod score;
+mod scorers;
 mod select;
 mod signals;
 
@@ -174,6 +175,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Grade outputs that were made elsewhere.
     Score(score::ScoreArgs),
+    /// List the scorers with their options.
+    Scorers(scorers::ScorersArgs),
     /// Print the JSON Schema of a file format, for completion in editors.
     Schema(schema::SchemaArgs),
     /// Print completions for a shell.
@@ -211,6 +214,7 @@ fn dispatch(cli: &Cli, context: &Context, console: &Console) -> Result<Exit> {
         Command::Baseline(args) => baseline::run(args, &workspace()?, context, console),
         Command::Export(args) => export::run(args, &workspace()?, console),
         Command::Score(args) => score::run(args, console),
+        Command::Scorers(args) => scorers::run(args, console),
         Command::Schema(args) => Ok(schema::run(args, console)),
         Command::Completions(args) => Ok(completions::run(args, console)),
         Command::Man => completions::man(console),

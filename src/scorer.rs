@@ -18,6 +18,7 @@ use crate::text::normalize::Normalize;
 use crate::units::Cost;
 
 mod answers;
+mod compose;
 mod edit;
 mod entry;
 mod expected;
@@ -31,6 +32,7 @@ mod overlap;
 pub mod registry;
 mod structure;
 mod tokenize;
+mod tools;
 mod transform;
 
 use entry::Entry;
@@ -159,6 +161,7 @@ struct Subject<'a> {
     /// The answer after transforms.
     text: &'a str,
     answer: &'a Answer<'a>,
+    target: &'a Target<'a>,
     wanted: Wanted<'a>,
     normalize: &'a Normalize,
 }
@@ -254,6 +257,7 @@ impl Scorer {
         let subject = Subject {
             text: &text,
             answer,
+            target,
             wanted,
             normalize: &self.normalize,
         };
@@ -329,17 +333,20 @@ pub fn compile(
     node: &Node,
     load: &dyn Fn(&str, &Place) -> Result<Value>,
 ) -> Result<Scorer> {
-    let entry = Entry::read(document, node, load)?;
+    compile_entry(&Entry::read(document, node, load)?)
+}
+
+fn compile_entry(entry: &Entry<'_>) -> Result<Scorer> {
     let kind = entry.kind;
     let mut problems = Problems::default();
     entry.check(&mut problems);
     if let Some(node) = entry.get("metric").filter(|node| is_blank(node)) {
         problems.push(entry.problem(node, format!("`{}.metric` is empty", kind.name)));
     }
-    let normalize = matching::normalize(&entry);
-    let transforms = problems.take(transform::read(&entry));
-    let expected = problems.take(expected::read(&entry, &normalize));
-    let rule = problems.take((kind.build)(&entry));
+    let normalize = matching::normalize(entry);
+    let transforms = problems.take(transform::read(entry));
+    let expected = problems.take(expected::read(entry, &normalize));
+    let rule = problems.take((kind.build)(entry));
     problems.finish()?;
     let (Some(transforms), Some(expected), Some(rule)) = (transforms, expected, rule) else {
         unreachable!("what could not be read was noted as a problem")

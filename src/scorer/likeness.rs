@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde_json::{Map, Value, json};
+
 use crate::text::tokens;
 
 use super::edit::{
@@ -215,6 +217,15 @@ impl Rule for Likeness {
         Values::Graded {
             decides: self.threshold.is_some(),
         }
+    }
+
+    fn identity(&self, written: Value) -> Value {
+        let mut identity = match written {
+            Value::Object(written) => written,
+            _ => Map::new(),
+        };
+        identity.insert("threshold".to_owned(), json!(self.threshold));
+        Value::Object(identity)
     }
 
     fn read(&self, subject: &Subject<'_>) -> OrMissing<Reading> {

@@ -1,6 +1,7 @@
 //! Scorers that count what an answer has in common with its expected texts: the metrics of summaries, translations,
 //! transcripts and short answers. Each gives the numbers of the tool that its definition names.
 
+use crate::error::Result;
 use crate::shape::{Field, Shape};
 
 use super::edit::{Interner, levenshtein, ratio};
@@ -82,7 +83,7 @@ pub(super) const ROUGE_N: Kind = Kind {
         NEGATE,
         COMMON,
     ],
-    build: |entry| Ok(rouge(entry, Variant::Runs(small(entry, "n", 1)))),
+    build: |entry| Ok(rouge(entry, Variant::Runs(small(entry, "n", 1)?))),
     ..OVERLAP
 };
 
@@ -163,7 +164,7 @@ pub(super) const BLEU: Kind = Kind {
         NEGATE,
         COMMON,
     ],
-    build: |entry| Ok(bleu_of(entry)),
+    build: build_bleu,
     ..OVERLAP
 };
 
@@ -242,7 +243,7 @@ pub(super) const CHRF: Kind = Kind {
         NEGATE,
         COMMON,
     ],
-    build: |entry| Ok(chrf_of(entry)),
+    build: build_chrf,
     ..OVERLAP
 };
 
@@ -374,11 +375,22 @@ pub(super) const SQUAD_EXACT: Kind = Kind {
     ..OVERLAP
 };
 
-/// A small whole number that an option holds as a number within bounds.
-fn small(entry: &Entry<'_>, name: &str, default: u8) -> usize {
-    let given = entry.number(name).map(f64::round);
-    let known = (0..=u8::MAX).find(|n| given == Some(f64::from(*n)));
-    usize::from(known.unwrap_or(default))
+/// A small whole number that an option holds, which its shape keeps within bounds.
+fn small(entry: &Entry<'_>, name: &str, default: u8) -> Result<usize> {
+    let Some(node) = entry.get(name) else {
+        return Ok(usize::from(default));
+    };
+    let given = node.number().unwrap_or_default();
+    let known = (0..=u8::MAX).find(|n| (f64::from(*n) - given).abs() < f64::EPSILON);
+    // What is out of bounds was noted as such.
+    if known.is_none() && given.fract() != 0.0 {
+        let message = format!(
+            "`{}` must be a whole number, found {given}",
+            entry.path(name)
+        );
+        return Err(entry.problem(node, message).into());
+    }
+    Ok(usize::from(known.unwrap_or(default)))
 }
 
 fn rouge(entry: &Entry<'_>, variant: Variant) -> Box<dyn Rule> {
@@ -399,22 +411,22 @@ fn tokenizer(entry: &Entry<'_>, default: Tokenizer) -> Tokenizer {
     named.unwrap_or(default)
 }
 
-fn bleu_of(entry: &Entry<'_>) -> Box<dyn Rule> {
+fn build_bleu(entry: &Entry<'_>) -> Built {
     let bleu = Bleu {
         tokenizer: tokenizer(entry, Tokenizer::Mteval),
         smoothing: Smoothing::named(
             entry.text("smoothing").unwrap_or("exp"),
             entry.number("smoothing-value"),
         ),
-        order: small(entry, "order", 4),
+        order: small(entry, "order", 4)?,
         effective: entry.get("effective-order").is_none() || entry.flag("effective-order"),
     };
-    graded(entry, move |text, wanted| bleu.of(text, wanted))
+    Ok(graded(entry, move |text, wanted| bleu.of(text, wanted)))
 }
 
 fn build_gleu(entry: &Entry<'_>) -> Built {
     let tokenizer = tokenizer(entry, Tokenizer::Spaces);
-    let (min, max) = (small(entry, "min", 1), small(entry, "max", 4));
+    let (min, max) = (small(entry, "min", 1)?, small(entry, "max", 4)?);
     if let (Some(node), true) = (entry.get("max").or(entry.get("min")), min > max) {
         let message = format!("`gleu.max` is {max} and below `gleu.min`, {min}");
         return Err(entry.problem(node, message).into());
@@ -424,15 +436,15 @@ fn build_gleu(entry: &Entry<'_>) -> Built {
     }))
 }
 
-fn chrf_of(entry: &Entry<'_>) -> Box<dyn Rule> {
+fn build_chrf(entry: &Entry<'_>) -> Built {
     let chrf = chrf::Chrf {
-        characters: small(entry, "characters", 6),
-        words: small(entry, "words", 0),
+        characters: small(entry, "characters", 6)?,
+        words: small(entry, "words", 0)?,
         beta: entry.number("beta").unwrap_or(2.0),
         whitespace: entry.flag("whitespace"),
         smooth: entry.flag("eps-smoothing"),
     };
-    nearest(entry, move |wanted, text| chrf.of(wanted, text))
+    Ok(nearest(entry, move |wanted, text| chrf.of(wanted, text)))
 }
 
 fn ter_of(entry: &Entry<'_>) -> Box<dyn Rule> {

@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use crate::shape::{Field, record_schema};
 
 use super::entry::Entry;
-use super::{Built, answers, formats, likeness, markup, matching, measure, overlap, structure};
+use super::{
+    Built, answers, compose, formats, likeness, markup, matching, measure, overlap, structure,
+    tools,
+};
 
 /// All scorers, in the order of the documentation.
 pub const KINDS: &[Kind] = &[
@@ -57,11 +60,19 @@ pub const KINDS: &[Kind] = &[
     answers::MATH,
     answers::LIST,
     answers::DATE,
+    tools::TOOL_CALLS,
+    tools::TOOL_CALL_F1,
+    tools::TOOL_COUNT,
     measure::WORD_COUNT,
     measure::LATENCY,
     measure::COST,
     measure::TOKENS,
     measure::FINISH_REASON,
+    compose::ALL,
+    compose::ANY,
+    compose::NOT,
+    compose::WEIGHTED,
+    compose::EXPR,
 ];
 
 /// What there is to know of one scorer before it is used.

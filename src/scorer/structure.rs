@@ -328,11 +328,6 @@ fn place(pointer: &str) -> String {
 }
 
 impl Schema {
-    /// Whether it holds for a value.
-    pub(super) fn is_valid(&self, found: &Value) -> bool {
-        self.validator.is_valid(found)
-    }
-
     /// What the fingerprint of a scorer has of it.
     pub(super) fn identity(&self) -> Value {
         json!({"schema": self.source, "formats": self.formats})

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::exchange::{Finish, Usage};
 
 mod answers;
+mod compose;
 mod conformance;
 mod formats;
 mod overlap;
@@ -722,7 +723,8 @@ fn all_mistakes_of_an_entry_are_shown_where_they_stand() {
 
 #[test]
 fn the_schema_accepts_what_compiles_and_refuses_what_does_not() {
-    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let whole = json!({"$ref": "#/$defs/scorer", "$defs": {"scorer": schema()}});
+    let validator = jsonschema::validator_for(&whole).unwrap();
     let is_valid = |entry: &str| {
         let document = Document::parse(Source::new("a.yaml", entry)).unwrap();
         validator.is_valid(&document.root.items()[0].to_json())
@@ -740,6 +742,11 @@ fn the_schema_accepts_what_compiles_and_refuses_what_does_not() {
         "- latency: 2s",
         "- exact: { transform: [strip-fence, { regex: a }] }",
         "- levenshtein: { threshold: 80% }",
+        "- all: [exact, any: [contains: a, is-json]]",
+        "- weighted: { of: [exact: { weight: 2 }], threshold: 0.5 }",
+        "- expr: output == 'a'",
+        "- tool-calls: [{ name: find, arguments: { a: 1 } }]",
+        "- exact: { tags: [de] }",
     ] {
         assert!(is_valid(entry), "{entry}");
     }
@@ -752,6 +759,9 @@ fn the_schema_accepts_what_compiles_and_refuses_what_does_not() {
         "- latency: 2",
         "- word-count: 5",
         "- finish-reason: done",
+        "- all: [exat]",
+        "- any: exact",
+        "- rouge-n: { n: 0 }",
     ] {
         assert!(!is_valid(entry), "{entry}");
         assert!(try_compile(entry).is_err(), "{entry}");

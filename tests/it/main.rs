@@ -17,6 +17,7 @@ mod project;
 mod project_test;
 mod resume;
 mod run_test;
+mod scorers_test;
 mod secrets;
 mod summary;
 mod tidy;

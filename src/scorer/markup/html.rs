@@ -208,7 +208,7 @@ struct Tree {
 }
 
 impl Tree {
-    /// Whether SVG or MathML is open, which have elements of their own.
+    /// Whether SVG or `MathML` is open, which have elements of their own.
     fn is_foreign(&self) -> bool {
         self.open.iter().any(|name| name == "svg" || name == "math")
     }
@@ -350,10 +350,9 @@ fn tag_end(text: &str) -> Option<(usize, bool)> {
     for (at, c) in text.char_indices() {
         match (quote, c) {
             (Some(open), c) if c == open => quote = None,
-            (Some(_), _) => {}
             (None, '>') => return Some((at + 1, last == '/')),
             (None, '"' | '\'') if last == '=' => quote = Some(c),
-            (None, _) => {}
+            _ => {}
         }
         if !c.is_whitespace() {
             last = c;

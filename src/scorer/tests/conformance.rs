@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::exchange::ToolCall;
 
 /// Rows in which we differ on purpose, and why.
 const DIFFERENT: &[(&[&str], &str)] = &[
@@ -56,6 +57,14 @@ const DIFFERENT: &[(&[&str], &str)] = &[
          several databases at once",
     ),
     (
+        &["pf-0407", "pf-0408"],
+        "a negated value is 1 - value, as everywhere",
+    ),
+    (
+        &["pf-0409"],
+        "an empty list says that no tool is expected, and is no error",
+    ),
+    (
         &["match.inspect-0005"],
         "a number is one with a percent sign behind it too",
     ),
@@ -69,6 +78,7 @@ const DIFFERENT: &[(&[&str], &str)] = &[
 struct Row {
     entry: Value,
     text: String,
+    calls: Vec<ToolCall>,
     finish: Option<String>,
     latency_ms: f64,
     cost: Option<Cost>,
@@ -171,6 +181,7 @@ fn run(row: &Row) -> std::result::Result<(), String> {
 
 fn grade_row(row: &Row, scorer: &Scorer) -> OrMissing<Score> {
     let mut response = response(&row.text);
+    response.tool_calls.clone_from(&row.calls);
     if let Some(finish) = &row.finish {
         response.finish =
             serde_json::from_value(json!(finish.to_lowercase())).unwrap_or(Finish::Other);
@@ -213,13 +224,17 @@ fn assertion(row: &Value) -> Option<Row> {
             json!({"expected": value, "normalize": ["casefold"]}),
         ),
         "regex" => (kind, json!({"pattern": value})),
-        "is-json" if value.is_null() => (kind, json!({})),
+        "is-json" | "contains-json" if value.is_null() => (kind, json!({})),
         "is-json" => ("json-schema", json!({"schema": value})),
-        "contains-json" if value.is_null() => (kind, json!({})),
         "contains-json" => (kind, json!({"schema": value})),
         "is-xml" | "contains-xml" | "is-html" | "contains-html" => (kind, elements(value)),
         "is-sql" => (kind, sql(value)?),
         "contains-sql" => ("is-sql", json!({"transform": ["strip-fence"]})),
+        "tool-call-f1" if is_commas(value) => return None,
+        "tool-call-f1" => (
+            kind,
+            json!({"expected": value, "threshold": threshold(1.0)}),
+        ),
         "word-count" => (kind, word_bounds(value)),
         "latency" if row["threshold"].is_null() => (kind, json!({})),
         "latency" => (kind, json!({"max": format!("{}ms", row["threshold"])})),
@@ -242,11 +257,54 @@ fn assertion(row: &Value) -> Option<Row> {
     Some(Row {
         entry: json!({scorer: options}),
         text: text_of(&row["output"]),
+        calls: calls_of(&row["output"]),
         finish: row.get("finish_reason").map(text_of),
         latency_ms: row["latency_ms"].as_f64().unwrap_or(f64::NAN),
         cost: row["cost"].as_f64().and_then(Cost::from_usd),
         wanted: wanted_of_assertion(row, kind)?,
     })
+}
+
+/// Lists in a text are not ours.
+fn is_commas(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.contains(','))
+}
+
+/// The tool calls of an output, in the forms that endpoints have; ours come from the wire formats.
+fn calls_of(output: &Value) -> Vec<ToolCall> {
+    let call = |name: &Value, arguments: Value| ToolCall {
+        id: String::new(),
+        name: text_of(name),
+        arguments: text_of(&arguments),
+    };
+    match output {
+        Value::Array(items) => items.iter().flat_map(calls_of).collect(),
+        Value::Object(parts) => {
+            let inner = [
+                "tool_calls",
+                "function",
+                "functionCall",
+                "toolCall",
+                "functionCalls",
+            ];
+            let inner = inner.iter().find_map(|name| parts.get(*name));
+            match (inner, parts.get("name")) {
+                (Some(inner), _) => calls_of(inner),
+                (None, Some(name)) => vec![call(name, json!({}))],
+                (None, None) => Vec::new(),
+            }
+        }
+        Value::String(text) => {
+            let values = serde_json::Deserializer::from_str(
+                text.trim_start_matches(|c| c != '{' && c != '['),
+            );
+            let values = values
+                .into_iter::<Value>()
+                .map_while(std::result::Result::ok);
+            values.flat_map(|value| calls_of(&value)).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Required elements, which are written `a.b,a.c` or as a list of such.
@@ -367,6 +425,7 @@ fn metric_part(row: &Value, part: &str) -> Option<Row> {
     Some(Row {
         entry,
         text,
+        calls: Vec::new(),
         finish: None,
         latency_ms: f64::NAN,
         cost: None,
