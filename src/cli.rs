@@ -19,6 +19,7 @@ mod rescore;
 mod run;
 mod schema;
 mod score;
+mod scorers;
 mod select;
 mod signals;
 
@@ -180,6 +181,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Grade outputs that were made elsewhere.
     Score(score::ScoreArgs),
+    /// List the scorers with their options.
+    Scorers(scorers::ScorersArgs),
     /// Print the JSON Schema of a file format, for completion in editors.
     Schema(schema::SchemaArgs),
     /// Print completions for a shell.
@@ -220,6 +223,7 @@ fn dispatch(cli: &Cli, context: &Context, console: &Console) -> Result<Exit> {
         Command::Export(args) => export::run(args, &workspace()?, console),
         Command::Import(args) => import::run(args, &workspace()?, console),
         Command::Score(args) => score::run(args, console),
+        Command::Scorers(args) => scorers::run(args, console),
         Command::Schema(args) => Ok(schema::run(args, console)),
         Command::Completions(args) => Ok(completions::run(args, console)),
         Command::Man => completions::man(console),

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::document::Node;
-use crate::error::{Problems, Result};
+use crate::error::Problems;
 use crate::exchange::{Finish, Response};
 use crate::shape::{Field, Shape};
 use crate::text::{excerpt, words};
@@ -14,7 +13,7 @@ use crate::units::{Cost, count, parse_duration, show_duration};
 use super::entry::Entry;
 use super::options::{COMMON, NEGATE, TRANSFORM};
 use super::registry::{Expects, Kind};
-use super::{OrMissing, Reading, Rule, Subject, Unit};
+use super::{Built, OrMissing, Reading, Rule, Subject, Unit, Values};
 
 /// With `min` or `max`: 1 if the number of words lies within them, both included, else 0. Without either: the number
 /// itself, which is only shown. Words are segments of UAX #29 with a letter or a digit: `well-known` has two, `it's`
@@ -60,7 +59,7 @@ pub(super) const LATENCY: Kind = Kind {
     version: 1,
     build: |entry| {
         let max = entry.text("max").and_then(parse_duration);
-        Ok(Rule::Measure(Measure::Latency(max)))
+        Ok(Box::new(Measure::Latency(max)))
     },
 };
 
@@ -82,7 +81,7 @@ pub(super) const COST: Kind = Kind {
     version: 1,
     build: |entry| {
         let max = entry.number("max").and_then(Cost::from_usd);
-        Ok(Rule::Measure(Measure::Cost(max)))
+        Ok(Box::new(Measure::Cost(max)))
     },
 };
 
@@ -110,7 +109,7 @@ pub(super) const TOKENS: Kind = Kind {
     version: 1,
     build: |entry| {
         let kind = entry.text("kind").and_then(TokenKind::named);
-        Ok(Rule::Measure(Measure::Tokens {
+        Ok(Box::new(Measure::Tokens {
             kind: kind.unwrap_or(TokenKind::Total),
             max: entry.count("max"),
         }))
@@ -138,14 +137,7 @@ pub(super) const FINISH_REASON: Kind = Kind {
     ],
     expects: Expects::Nothing,
     version: 1,
-    build: |entry| {
-        let node = entry.get("is");
-        let one = node.and_then(Node::text);
-        let several = node.map(Node::items).unwrap_or_default();
-        let names = one.into_iter().chain(several.iter().filter_map(Node::text));
-        let reasons = names.map(str::to_owned).collect();
-        Ok(Rule::Measure(Measure::Finish(reasons)))
-    },
+    build: |entry| Ok(Box::new(Measure::Finish(entry.texts("is")))),
 };
 
 /// What is counted or measured, and how much of it passes.
@@ -196,7 +188,7 @@ impl TokenKind {
     }
 }
 
-fn build_word_count(entry: &Entry<'_>) -> Result<Rule> {
+fn build_word_count(entry: &Entry<'_>) -> Built {
     let (min, max) = (entry.count("min"), entry.count("max"));
     let mut problems = Problems::default();
     if let (Some(low), Some(high), Some(node)) = (min, max, entry.get("max"))
@@ -210,24 +202,24 @@ fn build_word_count(entry: &Entry<'_>) -> Result<Rule> {
         problems.push(problem.help("give `min` or `max`"));
     }
     problems.finish()?;
-    Ok(Rule::Measure(Measure::Words { min, max }))
+    Ok(Box::new(Measure::Words { min, max }))
 }
 
-impl Measure {
-    pub(super) fn unit(&self) -> Unit {
+impl Rule for Measure {
+    fn values(&self) -> Values {
         match self {
             Self::Words {
                 min: None,
                 max: None,
-            } => Unit::Words,
-            Self::Words { .. } | Self::Finish(_) => Unit::Share,
-            Self::Latency(_) => Unit::Milliseconds,
-            Self::Cost(_) => Unit::Usd,
-            Self::Tokens { .. } => Unit::Tokens,
+            } => Values::Measured(Unit::Words),
+            Self::Words { .. } | Self::Finish(_) => Values::Binary,
+            Self::Latency(_) => Values::Measured(Unit::Milliseconds),
+            Self::Cost(_) => Values::Measured(Unit::Usd),
+            Self::Tokens { .. } => Values::Measured(Unit::Tokens),
         }
     }
 
-    pub(super) fn read(&self, subject: &Subject<'_>) -> OrMissing<Reading> {
+    fn read(&self, subject: &Subject<'_>) -> OrMissing<Reading> {
         let response = subject.answer.response;
         match self {
             Self::Words { min, max } => Ok(read_words(subject.text, *min, *max)),
@@ -238,8 +230,7 @@ impl Measure {
         }
     }
 
-    /// Its part of the fingerprint.
-    pub(super) fn identity(&self) -> Value {
+    fn identity(&self, _: Value) -> Value {
         match self {
             Self::Words { min, max } => json!({"min": min, "max": max}),
             Self::Latency(max) => json!({"max": max.map(|max| max.as_secs_f64())}),

@@ -21,6 +21,7 @@ mod project;
 mod project_test;
 mod resume;
 mod run_test;
+mod scorers_test;
 mod secrets;
 mod store_test;
 mod summary;
