@@ -5,7 +5,6 @@
 
 mod canary;
 mod case;
-mod change;
 mod confirm;
 pub mod foresight;
 pub mod looks;
@@ -24,6 +23,7 @@ mod wording;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::exchange::Outcome;
+use crate::history::change;
 use crate::history::run::{Header, Origin, Run, Status, TrialRecord};
 use crate::suite::gate::OnInconclusive;
 use crate::suite::quarantine::Quarantine;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::digest::Digest;
 use crate::exchange::{Outcome, ToolCall};
+use crate::history::change::Change;
 use crate::history::run::{Git, Origin, Status};
 use crate::scorer::Unit;
 use crate::stats::floor::FloorMode;
@@ -148,17 +149,6 @@ pub struct RunFacts<'a> {
     /// What its calls cost; `None` where the price of one is not known. USD in JSON.
     #[serde(rename = "cost_usd", serialize_with = "as_usd")]
     pub cost: Option<Cost>,
-}
-
-/// Something that differs between two runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Change {
-    /// What: `prompt triage`, `model small`, `dataset`, …
-    pub what: String,
-    /// As it was.
-    pub from: String,
-    /// As it is.
-    pub to: String,
 }
 
 /// What was found of one prompt on one model.

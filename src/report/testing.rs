@@ -6,12 +6,13 @@ use serde_json::{Map, Value, json};
 use super::show::is_control;
 
 use crate::compare::summary::{
-    CaseSummary, CaseVerdict, Chance, Change, Estimate, Exit, FORMAT, GateSummary, LimitVerdict,
+    CaseSummary, CaseVerdict, Chance, Estimate, Exit, FORMAT, GateSummary, LimitVerdict,
     MetricSummary, MustPass, Passed, RunFacts, ScoreSummary, Settle, SubjectSummary, SuiteSummary,
     Summary, TrialSummary, Verdict,
 };
 use crate::digest::Digest;
 use crate::exchange::{Outcome, ToolCall};
+use crate::history::change::Change;
 use crate::history::run::{Git, Origin, Status};
 use crate::scorer::Unit;
 use crate::stats::floor::FloorMode;
