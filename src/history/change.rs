@@ -16,6 +16,13 @@ pub struct Change {
     pub to: String,
 }
 
+impl Change {
+    /// It in words: `model small a → b`.
+    pub fn in_words(&self) -> String {
+        format!("{} {} → {}", self.what, self.from, self.to)
+    }
+}
+
 /// Everything that moved from `before` to `now`, what people change most first.
 pub fn between(before: &Header, now: &Header) -> Vec<Change> {
     let mut changes = Changes::default();
