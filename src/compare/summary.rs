@@ -11,6 +11,7 @@ use crate::scorer::Unit;
 use crate::stats::floor::FloorMode;
 use crate::stats::unit::Scope;
 use crate::suite::quarantine::Quarantine;
+use crate::timeline::{Moved, Timeline};
 use crate::units::Cost;
 
 /// The version of the JSON form; a higher major version may have other meanings.
@@ -108,6 +109,12 @@ pub struct SuiteSummary<'a> {
     pub warnings: Vec<String>,
     /// What differs between the two runs besides their answers.
     pub changes: Vec<Change>,
+    /// The course of the suite over time, up to this run; `None` where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<&'a Timeline>,
+    /// What moved in the inputs and the outputs since the baseline, whatever scorers say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<Moved>,
     /// Names of the metrics, in the order of the scores of trials.
     pub metric_names: Vec<&'a str>,
     /// The subjects, worst first.

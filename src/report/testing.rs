@@ -210,6 +210,8 @@ impl World {
             } else {
                 Vec::new()
             },
+            timeline: None,
+            drift: Vec::new(),
             metric_names: METRICS.to_vec(),
             subjects: suite
                 .subjects
