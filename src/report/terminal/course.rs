@@ -98,8 +98,12 @@ fn blocks(values: &[f64], all: &[f64], series: &Series) -> String {
         .max(LEAST_RANGE * unit)
         .max(f64::MIN_POSITIVE);
     let block = |value: &f64| {
-        // A course that does not fill the range hangs from the top.
-        let height = (1.0 - (most - value) / range) * 7.0;
+        // A course that does not fill the range stands at the end where good values are.
+        let height = if series.lower_is_better {
+            (value - least) / range * 7.0
+        } else {
+            (1.0 - (most - value) / range) * 7.0
+        };
         let steps = (0..7_u8).filter(|step| f64::from(*step) + 0.5 <= height);
         BLOCKS[steps.count()]
     };
@@ -126,4 +130,33 @@ fn findings(series: &Series) -> Vec<(String, Look)> {
     let slow = drift.into_iter().chain(alarm);
     found.extend(slow.map(|sentence| (sentence.clone(), Look::Yellow)));
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::World;
+    use super::*;
+
+    fn shown(unicode: bool) -> String {
+        let style = Style {
+            colour: false,
+            width: 80,
+            unicode,
+        };
+        let world = World::one_suite();
+        let summary = world.summary();
+        course(summary.suites[0].timeline.expect("it has one"), &style)
+    }
+
+    #[test]
+    fn a_course_names_its_first_bad_run() {
+        insta::assert_snapshot!(shown(true));
+    }
+
+    #[test]
+    fn without_unicode_blocks_are_digits() {
+        let text = shown(false);
+        assert!(text.is_ascii(), "{text}");
+        assert!(text.contains("787811"), "{text}");
+    }
 }
