@@ -6,6 +6,7 @@ mod check;
 mod compare;
 mod completions;
 mod console;
+mod course;
 mod export;
 mod history;
 mod import;

@@ -5,7 +5,6 @@
 
 mod canary;
 mod case;
-mod change;
 mod confirm;
 pub mod foresight;
 pub mod looks;
@@ -24,9 +23,11 @@ mod wording;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::exchange::Outcome;
+use crate::history::change;
 use crate::history::run::{Header, Origin, Run, Status, TrialRecord};
 use crate::suite::gate::OnInconclusive;
 use crate::suite::quarantine::Quarantine;
+use crate::timeline::{Moved, Timeline, inputs, outputs};
 use crate::units::Cost;
 use looks::Pairing;
 use metric::{Measure, Measurement};
@@ -46,6 +47,8 @@ pub struct Compared<'a> {
     pub rule: String,
     /// The baseline's subjects called again, where it is old and the run looks worse than it.
     pub canary: Option<&'a Run>,
+    /// The course of the suite over time, up to this run.
+    pub timeline: Option<&'a Timeline>,
 }
 
 impl<'a> Compared<'a> {
@@ -56,6 +59,7 @@ impl<'a> Compared<'a> {
             baseline,
             rule,
             canary: None,
+            timeline: None,
         }
     }
 }
@@ -113,6 +117,8 @@ fn suite_summary<'a>(compared: &Compared<'a>, pairings: Vec<Pairing<'a>>) -> Sui
             .baseline
             .map(|baseline| change::between(&baseline.header, &run.header))
             .unwrap_or_default(),
+        timeline: compared.timeline,
+        drift: drift(compared),
         metric_names: run
             .header
             .metrics
@@ -123,6 +129,16 @@ fn suite_summary<'a>(compared: &Compared<'a>, pairings: Vec<Pairing<'a>>) -> Sui
     };
     summary.headline = wording::suite_headline(&summary);
     summary
+}
+
+/// What moved since the baseline.
+fn drift(compared: &Compared<'_>) -> Vec<Moved> {
+    let Some(baseline) = compared.baseline else {
+        return Vec::new();
+    };
+    let mut moved = inputs::drift(&baseline.cases, &compared.run.cases);
+    moved.extend(outputs::drift(baseline, compared.run, compared.canary));
+    moved
 }
 
 fn warnings(header: &Header) -> Vec<String> {

@@ -91,6 +91,13 @@ pub struct Case {
     pub golden: Option<Value>,
 }
 
+impl Case {
+    /// Whether two cases ask the same: equal variables and equal approved outputs.
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        self.vars == other.vars && self.expected == other.expected
+    }
+}
+
 fn one() -> f64 {
     1.0
 }

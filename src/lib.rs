@@ -23,5 +23,6 @@ pub mod shape;
 pub mod stats;
 pub mod suite;
 pub mod text;
+pub mod timeline;
 pub mod units;
 pub mod workspace;

@@ -67,6 +67,17 @@ impl Unit {
     pub fn lower_is_better(self) -> bool {
         matches!(self, Self::Milliseconds | Self::Usd | Self::Tokens)
     }
+
+    /// A value with its unit, in a sentence.
+    pub fn show(self, value: f64) -> String {
+        match self {
+            Self::Share => format!("{:.1} %", value * 100.0),
+            Self::Milliseconds => format!("{value:.0} ms"),
+            Self::Usd => format!("${value:.6}"),
+            Self::Tokens => format!("{value:.1} tokens"),
+            Self::Words => format!("{value:.1} words"),
+        }
+    }
 }
 
 /// What is graded.

@@ -22,7 +22,10 @@ pub(super) struct Wanted<'a> {
 }
 
 /// The runs that are compared, each with those that were made for its sake.
-pub(super) fn comparisons(runs: Vec<(Run, Against)>) -> Vec<Comparison> {
+pub(super) async fn comparisons(
+    history: &History,
+    runs: Vec<(Run, Against)>,
+) -> Result<Vec<Comparison>> {
     let (mut own, mut parts) = (Vec::new(), Vec::new());
     for (run, against) in runs {
         match (&run.header.part, against) {
@@ -32,17 +35,17 @@ pub(super) fn comparisons(runs: Vec<(Run, Against)>) -> Vec<Comparison> {
             (Some(part), _) => parts.push((part.clone(), run)),
         }
     }
-    own.into_iter()
-        .map(|(run, mut choice)| {
-            let made = parts.extract_if(.., |(part, _)| part.of == run.header.id);
-            let mut parts: Vec<(Role, Run)> = made.map(|(part, run)| (part.role, run)).collect();
-            let control = parts.iter().position(|(role, _)| *role == Role::Control);
-            if let Some(control) = control {
-                choice.run = Some(parts.remove(control).1);
-            }
-            Comparison { run, choice, parts }
-        })
-        .collect()
+    let mut comparisons = Vec::with_capacity(own.len());
+    for (run, mut choice) in own {
+        let made = parts.extract_if(.., |(part, _)| part.of == run.header.id);
+        let mut parts: Vec<(Role, Run)> = made.map(|(part, run)| (part.role, run)).collect();
+        let control = parts.iter().position(|(role, _)| *role == Role::Control);
+        if let Some(control) = control {
+            choice.run = Some(parts.remove(control).1);
+        }
+        comparisons.push(Comparison::new(history, run, choice, parts).await?);
+    }
+    Ok(comparisons)
 }
 
 /// Finds what each run is compared with, and adds the runs that are made for the sake of it.

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::Exit;
 use super::console::Console;
+use super::course;
 use crate::compare::{self, Compared};
 use crate::error::Result;
 use crate::execute::finish;
@@ -15,6 +16,7 @@ use crate::history::run::{Header, Role, Run};
 use crate::history::store::History;
 use crate::plan::Plan;
 use crate::report::{self, Format, terminal};
+use crate::timeline::Timeline;
 use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
@@ -63,6 +65,8 @@ pub(super) struct Comparison {
     pub(super) choice: Choice,
     /// Runs that were made for its sake.
     pub(super) parts: Vec<(Role, Run)>,
+    /// The course of the suite up to the run.
+    timeline: Option<Timeline>,
 }
 
 impl Comparison {
@@ -78,7 +82,23 @@ impl Comparison {
         if let Some(plan) = plan {
             grade_alike(plan, &run.header, &mut choice);
         }
-        Ok(Self { run, choice, parts })
+        Self::new(history, run, choice, parts).await
+    }
+
+    /// A run with all that it is compared with, and with its place in the course of its suite.
+    pub(super) async fn new(
+        history: &History,
+        run: Run,
+        choice: Choice,
+        parts: Vec<(Role, Run)>,
+    ) -> Result<Self> {
+        let timeline = course::up_to(history, &run, choice.run.as_ref()).await?;
+        Ok(Self {
+            run,
+            choice,
+            parts,
+            timeline,
+        })
     }
 
     fn compared(&self) -> Compared<'_> {
@@ -88,6 +108,7 @@ impl Comparison {
         };
         Compared {
             canary: part(Role::Canary),
+            timeline: self.timeline.as_ref(),
             ..Compared::new(
                 &self.run,
                 self.choice.run.as_ref(),

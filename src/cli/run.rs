@@ -120,7 +120,8 @@ async fn run_suites(
         return Ok(interrupted(&runs, console));
     }
     let is_incomplete = has(Status::Incomplete);
-    let exit = outcome::publish(&orders::comparisons(runs), &args.output, workspace, console)?;
+    let comparisons = orders::comparisons(&history, runs).await?;
+    let exit = outcome::publish(&comparisons, &args.output, workspace, console)?;
     if is_incomplete {
         console.note("the run is incomplete; go on with `regauge run --resume`");
     }

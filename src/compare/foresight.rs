@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::metric::{Measure, POWER, change_of_scorer, kind_of, shown_drop, twin_measure};
-use super::rules::{gate_of, name_of, rule_of, scope_of, tolerance_of, unit_of};
+use super::rules::{name_of, scope_of, unit_of};
 use super::side::{Side, clusters};
 use super::units::numbered;
 use super::values::Values;
@@ -127,7 +127,7 @@ pub fn too_many_gates(header: &Header) -> Option<usize> {
     let gated = Measure::all(header)
         .into_iter()
         .filter(|measure| name_of(header, *measure) != ERROR_RATE)
-        .filter(|measure| gate_of(header, *measure).is_some())
+        .filter(|measure| header.gate_of(name_of(header, *measure)).is_some())
         .count();
     (gated > MANY_GATES).then_some(gated)
 }
@@ -141,15 +141,15 @@ impl Planned<'_> {
         before: Option<&Side<'_>>,
     ) -> Option<Foresight> {
         let header = self.header;
-        let rule = gate_of(header, measure)?;
         let metric = name_of(header, measure);
+        let rule = header.gate_of(metric)?;
         // Where no trial fails, errors pass however few trials there are.
-        if measure == Measure::ErrorRate && rule_of(header, metric).is_none() {
+        if measure == Measure::ErrorRate && header.rule_of(metric).is_none() {
             return None;
         }
         let (unit, lower_is_better) = unit_of(header, measure);
         let scope = scope_of(header, Some(&rule));
-        let tolerance = tolerance_of(header, measure, Some(&rule));
+        let tolerance = header.tolerance_of(metric, Some(&rule));
         let comparable =
             before.filter(|side| change_of_scorer(header, &side.run.header, measure).is_none());
         let seen = Seen::of(header, measure, comparable);

@@ -1,6 +1,6 @@
 //! One metric of one subject: its values on both sides, the test of their difference, and its limits.
 
-use super::rules::{gate_of, name_of, rule_of, scope_of, tolerance_of, unit_of};
+use super::rules::{name_of, scope_of, unit_of};
 use super::settle::{Basis, Calls};
 use super::side::{Side, identical_outputs, same_input};
 use super::summary::{Estimate, GateSummary, LimitVerdict, MetricSummary, Settle, Verdict};
@@ -130,7 +130,7 @@ pub(super) fn measure_all<'a>(
         .count();
     let shown = all.into_iter().filter(|measure| match measure {
         // With one check the share of trials that pass all checks says the same as the check.
-        Measure::Pass => checks > 1 || rule_of(header, PASS).is_some(),
+        Measure::Pass => checks > 1 || header.rule_of(PASS).is_some(),
         Measure::ErrorRate | Measure::Scored(_) => true,
     });
     let identical = before.is_some_and(|before| identical_outputs(now, before));
@@ -143,7 +143,10 @@ pub(super) fn measure_all<'a>(
         look,
     };
     let mut measurements: Vec<Measurement<'a>> = shown
-        .map(|measure| measurement(header, measure, gate_of(header, measure), &sides))
+        .map(|measure| {
+            let rule = header.gate_of(name_of(header, measure));
+            measurement(header, measure, rule, &sides)
+        })
         .collect();
     measurements.sort_by_key(|measurement| measurement.rule.is_none());
     measurements
@@ -246,7 +249,7 @@ fn measurement<'a>(
     let settings = Settings {
         kind,
         scope: scope_of(header, rule.as_ref()),
-        tolerance: tolerance_of(header, measure, rule.as_ref()),
+        tolerance: header.tolerance_of(name, rule.as_ref()),
         level: header.policy.alpha * sides.look.share,
         max_missing: header.policy.max_missing,
         identical_outputs: sides.identical,

@@ -5,11 +5,13 @@ use serde_json::{Map, Value};
 
 use crate::digest::Digest;
 use crate::exchange::{Outcome, ToolCall};
+use crate::history::change::Change;
 use crate::history::run::{Git, Origin, Status};
 use crate::scorer::Unit;
 use crate::stats::floor::FloorMode;
 use crate::stats::unit::Scope;
 use crate::suite::quarantine::Quarantine;
+use crate::timeline::{Moved, Timeline};
 use crate::units::Cost;
 
 /// The version of the JSON form; a higher major version may have other meanings.
@@ -107,6 +109,12 @@ pub struct SuiteSummary<'a> {
     pub warnings: Vec<String>,
     /// What differs between the two runs besides their answers.
     pub changes: Vec<Change>,
+    /// The course of the suite over time, up to this run; `None` where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<&'a Timeline>,
+    /// What moved in the inputs and the outputs since the baseline, whatever scorers say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<Moved>,
     /// Names of the metrics, in the order of the scores of trials.
     pub metric_names: Vec<&'a str>,
     /// The subjects, worst first.
@@ -148,17 +156,6 @@ pub struct RunFacts<'a> {
     /// What its calls cost; `None` where the price of one is not known. USD in JSON.
     #[serde(rename = "cost_usd", serialize_with = "as_usd")]
     pub cost: Option<Cost>,
-}
-
-/// Something that differs between two runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Change {
-    /// What: `prompt triage`, `model small`, `dataset`, …
-    pub what: String,
-    /// As it was.
-    pub from: String,
-    /// As it is.
-    pub to: String,
 }
 
 /// What was found of one prompt on one model.

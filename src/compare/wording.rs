@@ -322,7 +322,7 @@ fn plain_sentence(
 /// What a second look at an old baseline says, by the metric that moved most.
 pub(super) fn canary(summary: &MetricSummary<'_>, p: f64, has_moved: bool) -> String {
     let value = |estimate: Option<Estimate>| {
-        estimate.map_or_else(String::new, |estimate| show(summary.unit, estimate.value))
+        estimate.map_or_else(String::new, |estimate| summary.unit.show(estimate.value))
     };
     let (before, now) = (value(summary.before), value(summary.now));
     if has_moved {
@@ -348,7 +348,7 @@ fn broken_limit(
     at_least: Option<f64>,
     at_most: Option<f64>,
 ) -> String {
-    let value = |value| show(summary.unit, value);
+    let value = |value| summary.unit.show(value);
     let limit = match (at_least, at_most) {
         (Some(floor), None) => format!("below the floor of {}", value(floor)),
         (None, Some(ceiling)) => format!("above the ceiling of {}", value(ceiling)),
@@ -364,7 +364,7 @@ fn broken_limit(
 }
 
 fn without_baseline(summary: &MetricSummary<'_>, now: Estimate) -> String {
-    let value = |value| show(summary.unit, value);
+    let value = |value| summary.unit.show(value);
     let open = summary
         .gate
         .as_ref()
@@ -398,7 +398,7 @@ fn fell_or_rose(
         "fell"
     };
     let by = drop_of(summary, difference.value.abs());
-    let value = |value| show(summary.unit, value);
+    let value = |value| summary.unit.show(value);
     if verb == "stayed" {
         return format!("{} stayed at {}", label(summary), value(now.value));
     }
@@ -607,16 +607,5 @@ fn probability(p: f64) -> String {
         "< 0.0001 %".to_owned()
     } else {
         format!("{} %", trim(format!("{:.2}", p * 100.0)))
-    }
-}
-
-/// A value with its unit.
-pub(super) fn show(unit: Unit, value: f64) -> String {
-    match unit {
-        Unit::Share => format!("{:.1} %", value * 100.0),
-        Unit::Milliseconds => format!("{value:.0} ms"),
-        Unit::Usd => format!("${value:.6}"),
-        Unit::Tokens => format!("{value:.1} tokens"),
-        Unit::Words => format!("{value:.1} words"),
     }
 }

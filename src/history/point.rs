@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::run::{Header, Run, TrialRecord};
 use crate::digest::Digest;
+use crate::golden::Case;
 use crate::plan::{ERROR_RATE, PASS};
 
 /// One run of a suite as a point in time.
@@ -33,6 +34,23 @@ pub struct SeriesMeans {
 
 /// Sum and number of the values of a case.
 type Sum = (f64, u32);
+
+impl Point {
+    /// A run as a point.
+    pub fn of(run: &Run) -> Self {
+        Self {
+            header: run.header.clone(),
+            cases: run.cases.iter().map(|case| digested(case).0).collect(),
+            means: SeriesMeans::of(run),
+        }
+    }
+}
+
+/// A case as it is kept, with the digest by which it is known.
+pub(super) fn digested(case: &Case) -> (Digest, String) {
+    let body = serde_json::to_string(case).expect("a case serialises to JSON");
+    (Digest::of_bytes(body.as_bytes()), body)
+}
 
 impl SeriesMeans {
     /// The metrics of all subjects of a run: [`PASS`], those of the scorers, [`ERROR_RATE`]. A metric without any

@@ -2,9 +2,10 @@
 
 use super::show::{change, drop};
 use crate::compare::summary::{
-    CaseSummary, CaseVerdict, Estimate, MetricSummary, SubjectSummary, Verdict,
+    CaseSummary, CaseVerdict, Estimate, MetricSummary, SubjectSummary, SuiteSummary, Verdict,
 };
 use crate::stats::unit::Scope;
+use crate::timeline::{FirstBad, Rule};
 use crate::units::count;
 
 /// Cases in quarantine that are named in a line.
@@ -105,6 +106,37 @@ pub(super) fn notes(subject: &SubjectSummary<'_>) -> Vec<String> {
         let named = held[..held.len().min(NAMED)].join("; ");
         notes.push(format!("not gated, in quarantine: {named}{more}"));
     }
+    notes
+}
+
+/// What the course over time says of a suite, a line each: since when gated metrics are worse and what came with it,
+/// slow losses, and what moved in inputs and outputs.
+pub(super) fn course(suite: &SuiteSummary<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    for series in suite.timeline.iter().flat_map(|timeline| &timeline.series) {
+        let of = |subject: &&SubjectSummary<'_>| subject.name == series.subject;
+        let metrics = suite
+            .subjects
+            .iter()
+            .find(of)
+            .map(|subject| &subject.metrics);
+        let metric = metrics.and_then(|metrics| {
+            let mut metrics = metrics.iter();
+            metrics.find(|metric| metric.name == series.metric && metric.gate.is_some())
+        });
+        let Some(metric) = metric else { continue };
+        let is_told = |bad: &&FirstBad| match bad.rule {
+            // What nothing has tested is told where the gate has found the same.
+            Rule::FirstThisLow => metric.verdict == Some(Verdict::Regressed),
+            // What a later baseline has accepted is no news.
+            Rule::ChangePoint => bad.is_news || metric.verdict > Some(Verdict::Pass),
+        };
+        let first_bad = series.first_bad.iter().filter(is_told);
+        notes.extend(first_bad.map(|bad| bad.sentence.clone()));
+        notes.extend(series.warnings().map(str::to_owned));
+    }
+    let moved = suite.drift.iter().filter(|moved| moved.is_warning);
+    notes.extend(moved.map(|moved| moved.sentence.clone()));
     notes
 }
 

@@ -20,6 +20,7 @@ mod page;
 mod subject;
 mod suite;
 mod text;
+mod trend;
 
 use case::{Cases, Row};
 use text::Diffs;

@@ -85,6 +85,13 @@ fn suite_part(page: &mut String, suite: &SuiteSummary<'_>, limit: usize) {
         }
         metrics(page, suite, subject);
     }
+    let course = facts::course(suite);
+    for note in &course {
+        let _ = writeln!(page, "- {}", escaped(note));
+    }
+    if !course.is_empty() {
+        page.push('\n');
+    }
     let counts: Vec<String> = pick::counts(suite)
         .into_iter()
         .map(|(verdict, number)| format!("{} {number} {}", case_mark(verdict), verdict.name()))

@@ -8,9 +8,11 @@ use crate::compare::summary::{
 use crate::text::diff::{Diff, Kind};
 use crate::units::count;
 
+mod course;
 mod paint;
 mod table;
 
+pub use course::course;
 use paint::{Line, Look, wrap};
 
 /// Groups that are shown, and cases of each.
@@ -95,6 +97,7 @@ impl Screen {
             }
             self.metrics(subject, is_one_of_many);
         }
+        self.course(suite);
         self.counts(suite);
         self.groups(suite);
     }
@@ -175,6 +178,17 @@ impl Screen {
             self.aside(&note);
         }
         self.blank();
+    }
+
+    /// Since when, and what moved.
+    fn course(&mut self, suite: &SuiteSummary<'_>) {
+        let notes = facts::course(suite);
+        for note in &notes {
+            self.aside(note);
+        }
+        if !notes.is_empty() {
+            self.blank();
+        }
     }
 
     /// A line in small print below the metrics.
@@ -410,6 +424,8 @@ fn ascii(text: &str) -> String {
             '−' | '–' | '·' => shown.push('-'),
             '…' => shown.push_str("..."),
             '\u{a0}' => shown.push(' '),
+            // Blocks by their height.
+            '▁'..='█' => shown.extend(char::from_digit(u32::from(c) - u32::from('▁') + 1, 10)),
             _ if c.is_ascii() => shown.push(c),
             _ => shown.push('?'),
         }

@@ -6,17 +6,19 @@ use serde_json::{Map, Value, json};
 use super::show::is_control;
 
 use crate::compare::summary::{
-    CaseSummary, CaseVerdict, Chance, Change, Estimate, Exit, FORMAT, GateSummary, LimitVerdict,
+    CaseSummary, CaseVerdict, Chance, Estimate, Exit, FORMAT, GateSummary, LimitVerdict,
     MetricSummary, MustPass, Passed, RunFacts, ScoreSummary, Settle, SubjectSummary, SuiteSummary,
     Summary, TrialSummary, Verdict,
 };
 use crate::digest::Digest;
 use crate::exchange::{Outcome, ToolCall};
+use crate::history::change::Change;
 use crate::history::run::{Git, Origin, Status};
 use crate::scorer::Unit;
 use crate::stats::floor::FloorMode;
 use crate::stats::unit::Scope;
 use crate::suite::quarantine::Quarantine;
+use crate::timeline::{self, FirstBad, Moved, Rule, RunPoint, Series, Timeline};
 use crate::units::Cost;
 
 /// Index of the worst text in [`World::outputs`].
@@ -40,6 +42,7 @@ pub(super) struct World {
     reused: Origin,
     nowhere: Origin,
     quarantine: Quarantine,
+    timeline: Timeline,
 }
 
 struct OwnSuite {
@@ -100,6 +103,7 @@ impl World {
                 reason: "two right answers | until the policy is new".into(),
                 until: "2026-12-31".into(),
             },
+            timeline: course(),
         }
     }
 
@@ -206,6 +210,12 @@ impl World {
             },
             changes: if suite.has_baseline {
                 changes()
+            } else {
+                Vec::new()
+            },
+            timeline: suite.has_baseline.then_some(&self.timeline),
+            drift: if suite.has_baseline {
+                vec![moved()]
             } else {
                 Vec::new()
             },
@@ -633,6 +643,89 @@ fn changes() -> Vec<Change> {
         change("dataset", "1a2b3c4d5e6f", "a1b2c3d4e5f6"),
         change("commit", "9f3c2ab5d0e1", "77ab01c2d3e4 with changes"),
     ]
+}
+
+/// A course of six runs that is worse from the fifth on, with which came a change of a hostile name.
+fn course() -> Timeline {
+    let change = Change {
+        what: "prompt <b>triage</b>\u{202e}".into(),
+        from: "v1".into(),
+        to: "v2".into(),
+    };
+    let changes = |run: usize| {
+        if run == 4 {
+            vec![change.clone()]
+        } else {
+            Vec::new()
+        }
+    };
+    let day = 86_400_000;
+    let started = |run: usize| 1_767_225_600_000 + i64::try_from(run).expect("small") * day;
+    let id = |run: usize| match run {
+        2 => "0197f001-1111-7222-8333-444455556666".to_owned(),
+        5 => "0198a2b4-7c1d-7e3f-8a9b-0c1d2e3f4a5b".to_owned(),
+        _ => format!("0197e000-0000-7000-8000-00000000000{run}"),
+    };
+    let series = Series {
+        subject: "triage · small".into(),
+        metric: "exact".into(),
+        unit: Unit::Share,
+        lower_is_better: false,
+        gated: true,
+        tolerance: 0.02,
+        relative: false,
+        cases: 199,
+        runs: (0..6).collect(),
+        values: vec![0.971, 0.98, 0.974, 0.977, 0.93, 0.927],
+        since_previous: Some(-0.003),
+        shifts: Vec::new(),
+        first_bad: Some(first_bad(&change, &id(4), started(4))),
+        drift: None,
+        alarm: None,
+    };
+    let run = |run: usize| RunPoint {
+        id: id(run),
+        started_at: started(run),
+        changes: changes(run),
+    };
+    Timeline {
+        suite: "support-triage".into(),
+        runs: (0..6).map(run).collect(),
+        left_out: 1,
+        series: vec![series],
+    }
+}
+
+fn first_bad(change: &Change, run: &str, started_at: i64) -> FirstBad {
+    FirstBad {
+        at: 4,
+        run: run.to_owned(),
+        started_at,
+        rule: Rule::FirstThisLow,
+        is_news: false,
+        adjusted: None,
+        changes: vec![change.clone()],
+        sentence: format!(
+            "exact of triage · small is at 93.0 % in run {run} of 2026-01-05, the first that is this low (before it \
+             never below 97.1 %); with it came {}",
+            change.in_words()
+        ),
+    }
+}
+
+fn moved() -> Moved {
+    Moved {
+        of: timeline::Side::Inputs,
+        subject: None,
+        feature: "words",
+        size: 0.41,
+        p: Some(0.001),
+        adjusted: Some(0.004),
+        is_warning: true,
+        sentence:
+            "words of inputs: 23.1 on the mean, before 12.4 (distance 0.41, stability index 0.62)"
+                .into(),
+    }
 }
 
 fn estimate(value: f64, low: f64, high: f64) -> Estimate {

@@ -159,6 +159,7 @@ fn change_in_segment(
     let mut segment = series[start..end].to_vec();
     let (split, q) = energy_profile(&segment, search.min_size).best()?;
     let mut rng = SplitMix64::new(search.seed, &format!("edivisive:{start}:{end}"));
+    let p_of = |as_large: usize| real(1 + as_large) / real(search.permutations + 1);
     let mut as_large = 0;
     for _ in 0..search.permutations {
         rng.shuffle(&mut segment);
@@ -166,8 +167,12 @@ fn change_in_segment(
         if permuted >= q - SAME_ENERGY {
             as_large += 1;
         }
+        // What is no change already cannot become one: most segments end here soon.
+        if p_of(as_large) > search.level + SLACK {
+            return None;
+        }
     }
-    let p = real(1 + as_large) / real(search.permutations + 1);
+    let p = p_of(as_large);
     (p <= search.level + SLACK).then_some(ChangePoint {
         index: start + split,
         q,

@@ -289,7 +289,7 @@ fn history_lists_runs_with_their_results_newest_first() {
         endpoint.behave(wrong_for_every_third());
         project.run(&["run", "--json", "--filter", "w-0000"]).json();
         let runs = project
-            .run(&["history", "words", "--json"])
+            .run(&["history", "words", "--runs", "--json"])
             .expect_code(0)
             .json();
         assert_eq!(runs[1]["id"], run_id(&first));
@@ -307,7 +307,10 @@ fn history_lists_runs_with_their_results_newest_first() {
                 .map(Vec::len),
             Some(1)
         );
-        assert_eq!(project.run(&["history", "other", "--json"]).stdout, "[]\n");
+        assert_eq!(
+            project.run(&["history", "other", "--json"]).stdout,
+            "null\n"
+        );
     }
 }
 

@@ -27,3 +27,4 @@ mod store_test;
 mod summary;
 mod team_test;
 mod tidy;
+mod timeline_test;

@@ -45,7 +45,8 @@ pub(crate) fn run_id(summary: &Value) -> &str {
     id.expect("a run has an id")
 }
 
-/// A summary without what differs between two runs that find the same: ids of runs, times, latencies, attempts.
+/// A summary without what differs between two runs that find the same: ids of runs, times, latencies, attempts, and
+/// the runs that came before.
 pub(crate) fn masked(mut summary: Value) -> Value {
     mask(&mut summary);
     summary
@@ -70,7 +71,7 @@ fn mask(value: &mut Value) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match name.as_str() {
-                    "started_at" | "latency_ms" | "attempts" | "origin" | "live" => {
+                    "started_at" | "latency_ms" | "attempts" | "origin" | "live" | "timeline" => {
                         *value = Value::Null;
                     }
                     "id" if value.as_str().is_some_and(is_run_id) => *value = Value::Null,

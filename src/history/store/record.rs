@@ -9,7 +9,7 @@ use super::statement::{Dialect, Statement, Value};
 use crate::digest::Digest;
 use crate::error::{Diagnostic, Result};
 use crate::exchange::{Answered, Exchange, Reply};
-use crate::history::point::SeriesMeans;
+use crate::history::point::{self, SeriesMeans};
 use crate::history::run::{Header, Origin, Run, TrialRecord};
 
 /// Rows that one statement writes. SQLite allows 32,766 values in one, PostgreSQL 65,535.
@@ -116,8 +116,8 @@ pub(super) struct Record<'a> {
 impl<'a> Record<'a> {
     pub(super) fn new(run: &'a Run, imported: bool) -> Self {
         let case = |case| {
-            let body = to_json(case);
-            (Digest::of_bytes(body.as_bytes()).to_string(), body)
+            let (digest, body) = point::digested(case);
+            (digest.to_string(), body)
         };
         Self {
             run,

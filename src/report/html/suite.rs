@@ -4,11 +4,12 @@ use minijinja::Value;
 use serde::Serialize;
 
 use super::super::show::{passed, run_size};
-use super::super::{pick, show_time};
+use super::super::{facts, pick, show_time};
 use super::Place;
 use super::page::{Pill, commit, pill, shown_line};
 use super::subject::Subject;
 use super::text::{DiffView, Diffs, Names, Text};
+use super::trend::{Trend, trends};
 use crate::compare::summary::SuiteSummary;
 use crate::units::count;
 
@@ -43,6 +44,9 @@ pub(super) struct Suite {
     templates: Vec<Template>,
     facts: Vec<Fact>,
     subjects: Vec<Subject>,
+    course: Vec<String>,
+    trends: Vec<Trend>,
+    more_trends: usize,
     finding_count: String,
     groups: Vec<Group>,
     more_groups: usize,
@@ -76,6 +80,7 @@ impl Suite {
         diffs: &mut Diffs,
     ) -> Self {
         let groups = pick::groups(suite);
+        let (trends, more_trends) = trends(suite);
         let found: usize = groups.iter().map(|group| group.cases.len()).sum();
         Self {
             key: index + 1,
@@ -96,13 +101,19 @@ impl Suite {
                 })
                 .collect(),
             templates: templates(suite, diffs),
-            facts: facts(suite),
+            facts: run_facts(suite),
             subjects: suite
                 .subjects
                 .iter()
                 .zip(rows)
                 .map(|(subject, rows)| Subject::of(suite, subject, rows))
                 .collect(),
+            course: facts::course(suite)
+                .iter()
+                .map(|note| shown_line(note))
+                .collect(),
+            trends,
+            more_trends,
             finding_count: count(found, "regressed or suspect case"),
             more_groups: groups.len().saturating_sub(GROUPS),
             groups: groups
@@ -184,7 +195,7 @@ fn templates(suite: &SuiteSummary<'_>, diffs: &mut Diffs) -> Vec<Template> {
     templates
 }
 
-fn facts(suite: &SuiteSummary<'_>) -> Vec<Fact> {
+fn run_facts(suite: &SuiteSummary<'_>) -> Vec<Fact> {
     let run = &suite.run;
     let mut facts = Vec::new();
     let mut note = |name, value: String| {

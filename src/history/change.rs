@@ -1,11 +1,30 @@
 //! What differs between two runs besides their answers.
 
-use super::summary::Change;
+use serde::Serialize;
+
+use super::run::{Git, Header, SubjectRecord};
 use crate::digest::Digest;
-use crate::history::run::{Git, Header, SubjectRecord};
+
+/// Something that differs between two runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// What: `prompt triage`, `model small`, `dataset`, …
+    pub what: String,
+    /// As it was.
+    pub from: String,
+    /// As it is.
+    pub to: String,
+}
+
+impl Change {
+    /// It in words: `model small a → b`.
+    pub fn in_words(&self) -> String {
+        format!("{} {} → {}", self.what, self.from, self.to)
+    }
+}
 
 /// Everything that moved from `before` to `now`, what people change most first.
-pub(super) fn between(before: &Header, now: &Header) -> Vec<Change> {
+pub fn between(before: &Header, now: &Header) -> Vec<Change> {
     let mut changes = Changes::default();
     for subject in &now.subjects {
         if let Some(twin) = before.twin(subject) {

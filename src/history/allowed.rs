@@ -1,0 +1,63 @@
+//! What is allowed of each metric of a run: what its suite says, else defaults.
+
+use super::run::Header;
+use crate::plan::{ERROR_RATE, PASS};
+use crate::scorer::Unit;
+use crate::suite::gate::{DEFAULT_TOLERANCE, GateRule};
+
+/// The rise of the error rate that is accepted unless a gate says otherwise.
+const ERROR_TOLERANCE: f64 = 0.02;
+/// The relative rise of a quantity that is accepted where a gate names none.
+const QUANTITY_TOLERANCE: f64 = 0.10;
+
+impl Header {
+    /// What the suite says of a metric.
+    pub fn rule_of(&self, metric: &str) -> Option<&GateRule> {
+        self.gates.iter().find(|rule| rule.metric == metric)
+    }
+
+    /// What the values of a metric are, and whether less is better; `None` for one that this run does not have.
+    pub fn unit_of(&self, metric: &str) -> Option<(Unit, bool)> {
+        match metric {
+            PASS => Some((Unit::Share, false)),
+            ERROR_RATE => Some((Unit::Share, true)),
+            _ => {
+                let mut scored = self.metrics.iter();
+                let found = scored.find(|other| other.name == metric)?;
+                Some((found.unit, found.lower_is_better))
+            }
+        }
+    }
+
+    /// What is allowed of a metric: what the suite says, else the default, so that none passes by silence. `None`: it
+    /// is shown only.
+    pub fn gate_of(&self, metric: &str) -> Option<GateRule> {
+        if let Some(rule) = self.rule_of(metric) {
+            return (!rule.informational).then(|| rule.clone());
+        }
+        let is_gated = match metric {
+            PASS => false,
+            ERROR_RATE => true,
+            _ => {
+                let mut scored = self.metrics.iter();
+                let found = scored.find(|other| other.name == metric)?;
+                found.unit == Unit::Share && !found.informational
+            }
+        };
+        is_gated.then(|| GateRule::on_drop(metric, self.default_tolerance(metric)))
+    }
+
+    /// The largest accepted drop of a metric, by a gate or by default; relative for quantities.
+    pub fn tolerance_of(&self, metric: &str, rule: Option<&GateRule>) -> f64 {
+        rule.and_then(|rule| rule.tolerance)
+            .unwrap_or_else(|| self.default_tolerance(metric))
+    }
+
+    fn default_tolerance(&self, metric: &str) -> f64 {
+        match (metric, self.unit_of(metric)) {
+            (ERROR_RATE, _) => ERROR_TOLERANCE,
+            (_, Some((Unit::Share, _)) | None) => DEFAULT_TOLERANCE,
+            _ => QUANTITY_TOLERANCE,
+        }
+    }
+}
