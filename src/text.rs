@@ -7,6 +7,7 @@ use unicode_segmentation::UnicodeSegmentation;
 mod align;
 pub mod data;
 pub mod diff;
+pub mod grams;
 pub mod normalize;
 
 /// Names longer than this are not compared: the distance is quadratic in their length.

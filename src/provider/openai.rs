@@ -237,6 +237,8 @@ fn usage(body: &Value) -> Usage {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::super::encode;
     use super::super::testing::{normal, received, recorded, request, sent};
     use super::*;
@@ -417,10 +419,12 @@ mod tests {
     #[test]
     fn every_repeat_has_a_seed_of_its_own() {
         let request = asking("m", &json!({"seed": 7}));
-        let seeds: Vec<Value> = (1..=3)
-            .map(|repeat| body(&request, repeat)["seed"].clone())
-            .collect();
-        assert_eq!(seeds, [7, 8, 9]);
+        let other = asking("another model", &json!({"seed": 7}));
+        let seed = |request, repeat| body(request, repeat)["seed"].as_u64();
+        let seeds: BTreeSet<Option<u64>> = (1..=3).map(|repeat| seed(&request, repeat)).collect();
+        assert_eq!(seeds.len(), 3, "{seeds:?}");
+        assert!(seeds.contains(&seed(&request, 1)));
+        assert!(!seeds.contains(&seed(&other, 1)));
     }
 
     #[test]
