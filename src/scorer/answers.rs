@@ -21,6 +21,8 @@ use date::{Dates, Slashes};
 use list::{Lists, Split};
 use number::Numbers;
 
+pub(super) use number::likeness as number_likeness;
+
 /// What all of them have in common.
 const ANSWER: Kind = Kind {
     name: "",
@@ -93,7 +95,7 @@ pub(super) const NUMERIC_DIFF: Kind = Kind {
         Ok(nearest(entry, move |wanted, text| {
             let wanted = number::parse(wanted)?;
             let found = number::find(text, '.', &[]);
-            let likeness = |found: &f64| number::likeness(*found, wanted);
+            let likeness = |found: &f64| number_likeness(*found, wanted);
             Ok(which
                 .pick(text, &found)
                 .iter()
