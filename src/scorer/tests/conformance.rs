@@ -623,5 +623,5 @@ fn assertions_of_others_mean_the_same_here() {
 
 #[test]
 fn metrics_of_others_are_the_same_here() {
-    check_rows("metrics.jsonl", metric, 410);
+    check_rows("metrics.jsonl", metric, 430);
 }
