@@ -1,8 +1,8 @@
 //! How fast scorers are, on one core and through the same entries that suites have.
 //!
 //! `cargo bench --bench scorers` measures every row. The targets of `rouge-l`, `levenshtein`, `bleu`, `chrf` and
-//! `ter-accuracy` are what rouge-score 0.1, rapidfuzz 3.14 and sacrebleu 2.6 took for such texts on one machine; the bench prints ratios and fails on none, since machines
-//! differ.
+//! `ter-accuracy` are what rouge-score 0.1, rapidfuzz 3.14 and sacrebleu 2.6 took for such texts on one machine; the
+//! bench prints ratios and fails on none, since machines differ.
 
 #![expect(
     clippy::print_stdout,

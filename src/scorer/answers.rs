@@ -9,6 +9,7 @@ use super::matching::SHOWN;
 use super::options::{COLUMN, COMMON, EXPECTED, GRADED, NEGATE, NORMALIZE, TEXTS, TRANSFORM};
 use super::overlap::PART;
 use super::registry::{Expects, Kind};
+use super::transform::reason;
 use super::{OrMissing, Reading, Rule, Subject};
 
 mod choice;
@@ -125,9 +126,12 @@ pub(super) const CHOICE: Kind = Kind {
         NEGATE,
         COMMON,
     ],
-    build: |entry| {
-        let choices = choice::Choices::new(&entry.texts("choices"));
-        Ok(Box::new(Picks(choices)))
+    build: |entry| match choice::Choices::new(&entry.texts("choices")) {
+        Ok(choices) => Ok(Box::new(Picks(choices))),
+        Err(error) => {
+            let message = format!("the choices cannot be looked for: {}", reason(&error));
+            Err(entry.problem_of_all(message).into())
+        }
     },
     ..ANSWER
 };

@@ -106,13 +106,11 @@ impl Pattern {
     }
 
     fn row(&self, item: u32) -> Option<usize> {
-        match self.small.get(item as usize) {
-            Some(row) => (*row != ABSENT).then_some(*row as usize),
-            None => {
-                let place = self.others.binary_search(&item).ok()?;
-                Some(self.first_other + place)
-            }
+        if let Some(row) = self.small.get(item as usize) {
+            return (*row != ABSENT).then_some(*row as usize);
         }
+        let place = self.others.binary_search(&item).ok()?;
+        Some(self.first_other + place)
     }
 
     /// The places of an item, in `scratch` where they are not ready; `None` where the pattern does not have it.
