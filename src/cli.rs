@@ -22,6 +22,7 @@ mod schema;
 mod score;
 mod scorers;
 mod select;
+mod selftest;
 mod signals;
 
 use std::ffi::OsString;
@@ -176,6 +177,8 @@ enum Command {
     History(history::HistoryArgs),
     /// Show or set the run that a suite is compared with.
     Baseline(baseline::BaselineArgs),
+    /// Measure how often the gates alarm where nothing changed, on dealt trials of the baselines; no call is made.
+    Selftest(selftest::SelfTestArgs),
     /// Write a run as one portable file.
     Export(export::ExportArgs),
     /// Take runs that were made elsewhere into the history.
@@ -221,6 +224,7 @@ fn dispatch(cli: &Cli, context: &Context, console: &Console) -> Result<Exit> {
         Command::Baseline(args) => {
             baseline::run(args, &workspace()?, context, (console, cli.global.progress))
         }
+        Command::Selftest(args) => selftest::run(args, &workspace()?, console),
         Command::Export(args) => export::run(args, &workspace()?, console),
         Command::Import(args) => import::run(args, &workspace()?, console),
         Command::Score(args) => score::run(args, console),

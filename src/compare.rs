@@ -12,6 +12,7 @@ pub mod looks;
 mod metric;
 mod must_pass;
 mod rules;
+pub mod selftest;
 mod settle;
 mod side;
 pub mod split;

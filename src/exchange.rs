@@ -12,7 +12,6 @@ use serde_json::{Map, Value};
 use crate::digest::Digest;
 use crate::stats::rng::SplitMix64;
 
-
 /// A wire format that Regauge speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -22,6 +22,7 @@ mod compose;
 mod edit;
 mod entry;
 mod expected;
+mod fields;
 mod formats;
 mod likeness;
 mod markup;
@@ -31,6 +32,7 @@ mod options;
 mod overlap;
 pub mod registry;
 mod structure;
+mod style;
 mod tokenize;
 mod tools;
 mod transform;
@@ -260,8 +262,13 @@ impl Scorer {
         target: &Target<'_>,
         answer: &Answer<'_>,
     ) -> std::result::Result<Score, String> {
+        self.grade_text(target, answer, &answer.response.text)
+    }
+
+    /// As [`Self::grade`], for another text than that of the answer.
+    fn grade_text(&self, target: &Target<'_>, answer: &Answer<'_>, text: &str) -> OrMissing<Score> {
         let wanted = self.expected.of(target)?;
-        let text = match transform::apply(&self.transforms, &answer.response.text) {
+        let text = match transform::apply(&self.transforms, text) {
             Ok(text) => text,
             Err(note) => return Ok(self.nothing(&note)),
         };

@@ -107,12 +107,13 @@ impl Comparison {
             let mut parts = self.parts.iter();
             parts.find(|(role, _)| *role == wanted).map(|(_, run)| run)
         };
-        let cells = part(Role::OldPrompt)
-            .zip(part(Role::OldModel))
-            .map(|(old_prompt, old_model)| Cells {
-                old_prompt,
-                old_model,
-            });
+        let cells =
+            part(Role::OldPrompt)
+                .zip(part(Role::OldModel))
+                .map(|(old_prompt, old_model)| Cells {
+                    old_prompt,
+                    old_model,
+                });
         Compared {
             canary: part(Role::Canary),
             cells,

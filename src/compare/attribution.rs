@@ -31,11 +31,7 @@ impl Endpoint {
 }
 
 /// Why a subject got worse or better, or what moved where that is open; `None` where there is nothing to explain.
-pub(super) fn cause(
-    now: &Side<'_>,
-    before: Option<&Side<'_>>,
-    verdict: Verdict,
-) -> Option<Cause> {
+pub(super) fn cause(now: &Side<'_>, before: Option<&Side<'_>>, verdict: Verdict) -> Option<Cause> {
     let before = before?;
     let is_told = matches!(verdict, Verdict::Regressed | Verdict::Improved);
     let (ours, served) = change::of_subject(before.subject(), now.subject());
@@ -100,7 +96,11 @@ fn pairs<'s>(
 fn shift(now: &Side<'_>, before: &Side<'_>) -> Option<Shift> {
     let mut matrices = Vec::new();
     for (base, cand) in pairs(now, before) {
-        let grams: Vec<Grams> = base.iter().chain(&cand).map(|text| Grams::of(text)).collect();
+        let grams: Vec<Grams> = base
+            .iter()
+            .chain(&cand)
+            .map(|text| Grams::of(text))
+            .collect();
         let row = |one: &Grams| grams.iter().map(|other| one.distance(other)).collect();
         let matrix: Vec<Vec<f64>> = grams.iter().map(row).collect();
         matrices.push((base.len(), matrix));

@@ -26,7 +26,8 @@ pub(super) fn divide(compared: &Compared<'_>, pairing: &Pairing<'_>) -> Vec<Spli
     };
     let header = &compared.run.header;
     let cell = |run: &'_ Run| -> Option<usize> { run.header.twin(pairing.now.subject()) };
-    let (Some(old_prompt), Some(old_model)) = (cell(cells.old_prompt), cell(cells.old_model)) else {
+    let (Some(old_prompt), Some(old_model)) = (cell(cells.old_prompt), cell(cells.old_model))
+    else {
         return Vec::new();
     };
     let old_prompt = Side::new(cells.old_prompt, old_prompt, header);

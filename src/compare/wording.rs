@@ -3,8 +3,8 @@
 use super::Compared;
 use super::attribution::Endpoint;
 use super::metric::Measurement;
-use super::summary::{Effect, 
-    CaseVerdict, Estimate, LimitVerdict, MetricSummary, MustPass, Settle, SubjectSummary,
+use super::summary::{
+    CaseVerdict, Effect, Estimate, LimitVerdict, MetricSummary, MustPass, Settle, SubjectSummary,
     SuiteSummary, Verdict,
 };
 use crate::history::change::Change;

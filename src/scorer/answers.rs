@@ -9,6 +9,7 @@ use super::matching::SHOWN;
 use super::options::{COLUMN, COMMON, EXPECTED, GRADED, NEGATE, NORMALIZE, TEXTS, TRANSFORM};
 use super::overlap::PART;
 use super::registry::{Expects, Kind};
+use super::transform::reason;
 use super::{OrMissing, Reading, Rule, Subject};
 
 mod choice;
@@ -20,6 +21,8 @@ mod number;
 use date::{Dates, Slashes};
 use list::{Lists, Split};
 use number::Numbers;
+
+pub(super) use number::likeness as number_likeness;
 
 /// What all of them have in common.
 const ANSWER: Kind = Kind {
@@ -93,7 +96,7 @@ pub(super) const NUMERIC_DIFF: Kind = Kind {
         Ok(nearest(entry, move |wanted, text| {
             let wanted = number::parse(wanted)?;
             let found = number::find(text, '.', &[]);
-            let likeness = |found: &f64| number::likeness(*found, wanted);
+            let likeness = |found: &f64| number_likeness(*found, wanted);
             Ok(which
                 .pick(text, &found)
                 .iter()
@@ -123,9 +126,12 @@ pub(super) const CHOICE: Kind = Kind {
         NEGATE,
         COMMON,
     ],
-    build: |entry| {
-        let choices = choice::Choices::new(&entry.texts("choices"));
-        Ok(Box::new(Picks(choices)))
+    build: |entry| match choice::Choices::new(&entry.texts("choices")) {
+        Ok(choices) => Ok(Box::new(Picks(choices))),
+        Err(error) => {
+            let message = format!("the choices cannot be looked for: {}", reason(&error));
+            Err(entry.problem_of_all(message).into())
+        }
     },
     ..ANSWER
 };

@@ -4,14 +4,18 @@
 
 use std::collections::HashMap;
 
-/// Numbers below this are looked up in a table, others in a map.
-const SMALL: u32 = 256;
+/// Numbers below this are looked up in a table, others in a sorted list. Most alphabets lie below it.
+const SMALL: u32 = 0x600;
 /// The most words of memory that the masks of a pattern may take; above it they are made one by one.
 const MOST_MASKS: usize = 1 << 22;
 
 /// The characters of a text as numbers.
 pub(super) fn characters(text: &str) -> Vec<u32> {
-    text.chars().map(u32::from).collect()
+    if text.is_ascii() {
+        text.bytes().map(u32::from).collect()
+    } else {
+        text.chars().map(u32::from).collect()
+    }
 }
 
 /// Gives equal words equal numbers, counted from 0.
@@ -37,8 +41,11 @@ pub(super) struct Pattern {
     /// Words of 64 places.
     words: usize,
     len: usize,
+    /// The row of each small number.
     small: Vec<u32>,
-    others: HashMap<u32, u32>,
+    /// Other numbers in order; their rows follow those of the small ones.
+    others: Vec<u32>,
+    first_other: usize,
     masks: Masks,
 }
 
@@ -57,26 +64,30 @@ impl Pattern {
     pub(super) fn new(items: &[u32]) -> Self {
         let words = items.len().div_ceil(64);
         let mut small = vec![ABSENT; SMALL as usize];
-        let mut others = HashMap::new();
+        let mut others = Vec::new();
         let mut distinct = 0;
         for item in items {
-            let row = match small.get_mut(*item as usize) {
-                Some(row) => row,
-                None => others.entry(*item).or_insert(ABSENT),
-            };
-            if *row == ABSENT {
-                *row = distinct;
-                distinct += 1;
+            match small.get_mut(*item as usize) {
+                Some(row) if *row == ABSENT => {
+                    *row = distinct;
+                    distinct += 1;
+                }
+                Some(_) => {}
+                None => others.push(*item),
             }
         }
+        others.sort_unstable();
+        others.dedup();
+        let first_other = distinct as usize;
+        let distinct = first_other + others.len();
         let mut pattern = Self {
             words,
             len: items.len(),
             small,
             others,
+            first_other,
             masks: Masks::Ready(Vec::new()),
         };
-        let distinct = distinct as usize;
         pattern.masks = if distinct * words <= MOST_MASKS {
             let mut masks = vec![0; distinct * words];
             for (place, item) in items.iter().enumerate() {
@@ -95,11 +106,11 @@ impl Pattern {
     }
 
     fn row(&self, item: u32) -> Option<usize> {
-        let row = match self.small.get(item as usize) {
-            Some(row) => *row,
-            None => *self.others.get(&item)?,
-        };
-        (row != ABSENT).then_some(row as usize)
+        if let Some(row) = self.small.get(item as usize) {
+            return (*row != ABSENT).then_some(*row as usize);
+        }
+        let place = self.others.binary_search(&item).ok()?;
+        Some(self.first_other + place)
     }
 
     /// The places of an item, in `scratch` where they are not ready; `None` where the pattern does not have it.
@@ -145,30 +156,30 @@ impl Pattern {
         if self.len == 0 {
             return other.len();
         }
-        let mut rises = vec![u64::MAX; self.words];
-        let mut falls = vec![0_u64; self.words];
-        let (last, last_bit) = (self.words - 1, (self.len - 1) % 64);
+        // For each place whether the distance rises or falls from the place above.
+        let mut steps = vec![(u64::MAX, 0_u64); self.words];
+        let last_bit = (self.len - 1) % 64;
         let mut distance = self.len;
         let (mut scratch, none) = (Vec::new(), vec![0; self.words]);
         for item in other {
             let mask = self.mask(*item, &mut scratch).unwrap_or(&none);
             let (mut rise_in, mut fall_in) = (1, 0);
-            for (word, mask) in mask.iter().enumerate() {
-                let (rise, fall) = (rises[word], falls[word]);
+            let (mut across_rise, mut across_fall) = (0, 0);
+            for ((rises, falls), mask) in steps.iter_mut().zip(mask) {
                 let matches = mask | fall_in;
-                let diagonal = ((matches & rise).wrapping_add(rise) ^ rise) | matches | fall;
-                let across_rise = fall | !(diagonal | rise);
-                let across_fall = diagonal & rise;
-                if word == last {
-                    distance += (across_rise >> last_bit & 1) as usize;
-                    distance -= (across_fall >> last_bit & 1) as usize;
-                }
+                let diagonal =
+                    ((matches & *rises).wrapping_add(*rises) ^ *rises) | matches | *falls;
+                across_rise = *falls | !(diagonal | *rises);
+                across_fall = diagonal & *rises;
                 let shifted_rise = across_rise << 1 | rise_in;
                 let shifted_fall = across_fall << 1 | fall_in;
                 (rise_in, fall_in) = (across_rise >> 63, across_fall >> 63);
-                rises[word] = shifted_fall | !(diagonal | shifted_rise);
-                falls[word] = shifted_rise & diagonal;
+                *rises = shifted_fall | !(diagonal | shifted_rise);
+                *falls = shifted_rise & diagonal;
             }
+            // Of the last word only the last place counts.
+            distance += (across_rise >> last_bit & 1) as usize;
+            distance -= (across_fall >> last_bit & 1) as usize;
         }
         distance
     }

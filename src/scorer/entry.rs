@@ -163,7 +163,10 @@ impl<'a> Entry<'a> {
         ];
         let expected = match self.kind.expects {
             Expects::Nothing => None,
-            Expects::Texts(option) | Expects::Data(option) | Expects::Items(option) => Some(option),
+            Expects::Texts(option)
+            | Expects::Data(option)
+            | Expects::Items(option)
+            | Expects::Optional(option) => Some(option),
         };
         let own = self.kind.fields().into_iter().filter_map(|field| {
             let is_shared = SHARED.contains(&field.name) || expected == Some(field.name);

@@ -57,7 +57,10 @@ pub(super) enum Texts<'a> {
 pub(super) fn read(entry: &Entry<'_>, normalize: &Normalize) -> Result<Expected> {
     let option = match entry.kind.expects {
         Expects::Nothing => return Ok(Expected::Unused),
-        Expects::Texts(option) | Expects::Data(option) | Expects::Items(option) => option,
+        Expects::Texts(option)
+        | Expects::Data(option)
+        | Expects::Items(option)
+        | Expects::Optional(option) => option,
     };
     match (entry.get(option), entry.get("column")) {
         (Some(_), Some(column)) => Err(entry
@@ -69,7 +72,7 @@ pub(super) fn read(entry: &Entry<'_>, normalize: &Normalize) -> Result<Expected>
             .into()),
         (Some(node), None) => match entry.kind.expects {
             Expects::Data(_) => given_data(entry, node),
-            Expects::Items(_) => Ok(Given {
+            Expects::Items(_) | Expects::Optional(_) => Ok(Given {
                 value: node.to_json(),
                 texts: Vec::new(),
             }),
@@ -79,6 +82,7 @@ pub(super) fn read(entry: &Entry<'_>, normalize: &Normalize) -> Result<Expected>
         (None, Some(column)) => Ok(Expected::Column(
             column.text().unwrap_or_default().to_owned(),
         )),
+        (None, None) if matches!(entry.kind.expects, Expects::Optional(_)) => Ok(Expected::Unused),
         (None, None) => Ok(Expected::Case),
     }
 }

@@ -1,7 +1,5 @@
 //! Scorers that read the answer as markup: XML and HTML that is well-formed and has what it must have.
 
-use std::collections::BTreeSet;
-
 use crate::shape::{Field, Shape};
 use crate::text::excerpt;
 
@@ -13,8 +11,10 @@ use super::{OrMissing, Reading, Rule, Subject};
 mod html;
 mod xml;
 
-/// The most places of a text at which an element may begin that are tried.
-const MOST_STARTS: usize = 10_000;
+/// How deep elements may be nested.
+const DEEPEST: usize = 250;
+/// The most bytes that are read in vain when elements are looked for.
+const MOST_WASTED: usize = 20_000_000;
 
 const REQUIRED: &[Field] = &[Field::optional(
     "required",
@@ -34,7 +34,7 @@ const MARKUP: Kind = Kind {
     build: |entry| Ok(markup(entry, Language::Xml, false)),
 };
 
-/// See [`xml::paths`].
+/// See [`xml::read`].
 pub(super) const IS_XML: Kind = Kind {
     name: "is-xml",
     summary: "the answer is XML",
@@ -43,7 +43,7 @@ pub(super) const IS_XML: Kind = Kind {
     ..MARKUP
 };
 
-/// See [`xml::fragments`].
+/// See [`xml::find`].
 pub(super) const CONTAINS_XML: Kind = Kind {
     name: "contains-xml",
     summary: "the answer holds XML",
@@ -53,7 +53,7 @@ pub(super) const CONTAINS_XML: Kind = Kind {
     ..MARKUP
 };
 
-/// See [`html::paths`].
+/// See [`html::read`].
 pub(super) const IS_HTML: Kind = Kind {
     name: "is-html",
     summary: "the answer is HTML",
@@ -64,7 +64,7 @@ pub(super) const IS_HTML: Kind = Kind {
     ..MARKUP
 };
 
-/// See [`html::found`].
+/// See [`html::find`].
 pub(super) const CONTAINS_HTML: Kind = Kind {
     name: "contains-html",
     summary: "the answer holds HTML",
@@ -88,8 +88,54 @@ struct Markup {
     required: Vec<String>,
 }
 
-/// The elements of a text, each by the names of those around it and its own, parted by `/`.
-type Paths = BTreeSet<String>;
+/// The elements that must be there, each by the names of those around it and its own, and which of them are.
+#[derive(Debug)]
+struct Elements<'a> {
+    required: &'a [String],
+    found: Vec<bool>,
+    /// Whether there is any element.
+    any: bool,
+}
+
+impl<'a> Elements<'a> {
+    fn new(required: &'a [String]) -> Self {
+        Self {
+            required,
+            found: vec![false; required.len()],
+            any: false,
+        }
+    }
+
+    /// Notes an element by the names of all that are open, its own the last.
+    fn note(&mut self, open: &[String]) {
+        self.any = true;
+        for (path, found) in self.required.iter().zip(&mut self.found) {
+            *found |= path.split('/').eq(open.iter().map(String::as_str));
+        }
+    }
+
+    /// Notes what another reading has found too.
+    fn join(&mut self, other: &Self) {
+        self.any |= other.any;
+        for (found, other) in self.found.iter_mut().zip(&other.found) {
+            *found |= other;
+        }
+    }
+
+    fn missing(&self) -> Option<&'a str> {
+        let mut elements = self.required.iter().zip(&self.found);
+        let (path, _) = elements.find(|(_, found)| !**found)?;
+        Some(path)
+    }
+}
+
+/// Refuses a text in which so much was read in vain that more of it would take seconds.
+fn check_waste(wasted: usize) -> OrMissing<()> {
+    if wasted <= MOST_WASTED {
+        return Ok(());
+    }
+    Err("there are too many broken tags in the answer to read it".to_owned())
+}
 
 fn markup(entry: &Entry<'_>, language: Language, within: bool) -> Box<dyn Rule> {
     let required = entry.texts("required");
@@ -104,19 +150,19 @@ fn markup(entry: &Entry<'_>, language: Language, within: bool) -> Box<dyn Rule> 
 impl Rule for Markup {
     fn read(&self, subject: &Subject<'_>) -> OrMissing<Reading> {
         let text = subject.text;
-        let found = match (self.language, self.within) {
-            (Language::Xml, false) => xml::paths(text),
-            (Language::Xml, true) => xml::fragments(text)?,
-            (Language::Html, false) => html::paths(text),
-            (Language::Html, true) => html::found(text),
+        let mut elements = Elements::new(&self.required);
+        let read = match (self.language, self.within) {
+            (Language::Xml, false) => xml::read(text, &mut elements),
+            (Language::Xml, true) => xml::find(text, &mut elements)?,
+            (Language::Html, false) => html::read(text, &mut elements),
+            (Language::Html, true) => html::find(text, &mut elements)?,
         };
-        let paths = match found {
-            Ok(paths) => paths,
-            Err(note) => return Ok(Reading::binary(false, || note)),
-        };
-        let missing = self.required.iter().find(|path| !paths.contains(*path));
+        if let Err(note) = read {
+            return Ok(Reading::binary(false, || note));
+        }
+        let missing = elements.missing();
         Ok(Reading::binary(missing.is_none(), || {
-            let missing = missing.map(String::as_str).unwrap_or_default();
+            let missing = missing.unwrap_or_default();
             format!("no element {}", excerpt(missing, 80))
         }))
     }

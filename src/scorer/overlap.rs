@@ -254,7 +254,7 @@ pub(super) const TER_ACCURACY: Kind = Kind {
     definition: "1 - TER, and 0 where TER is above 1. TER is the number of words to insert, delete, replace or shift in \
                  runs, over the mean number of words of the expected texts; the nearest of them counts. Case does not \
                  count. Gives the numbers of sacrebleu (sentence_ter / 100), turned round so that more is better. Texts \
-                 of more than 2,000 words have no score.",
+                 of more than 1,000 words have no score.",
     options: &[
         &[
             Field::optional(

@@ -6,8 +6,8 @@ use crate::shape::{Field, record_schema};
 
 use super::entry::Entry;
 use super::{
-    Built, answers, compose, formats, likeness, markup, matching, measure, overlap, structure,
-    tools,
+    Built, answers, compose, fields, formats, likeness, markup, matching, measure, overlap,
+    structure, style, tools,
 };
 
 /// All scorers, in the order of the documentation.
@@ -24,6 +24,9 @@ pub const KINDS: &[Kind] = &[
     structure::EQUALS_JSON,
     structure::JSON_SCHEMA,
     structure::CONTAINS_JSON,
+    fields::JSON_PATH,
+    fields::JSON_FIELDS,
+    fields::JSON_DIFF,
     structure::IS_YAML,
     markup::IS_XML,
     markup::CONTAINS_XML,
@@ -60,9 +63,14 @@ pub const KINDS: &[Kind] = &[
     answers::MATH,
     answers::LIST,
     answers::DATE,
+    style::LANGUAGE,
+    style::FORBIDDEN,
+    style::NO_PII,
+    style::READABILITY,
     tools::TOOL_CALLS,
     tools::TOOL_CALL_F1,
     tools::TOOL_COUNT,
+    measure::LENGTH,
     measure::WORD_COUNT,
     measure::LATENCY,
     measure::COST,
@@ -102,6 +110,8 @@ pub(super) enum Expects {
     Data(&'static str),
     /// A list as a whole, which may be empty, or a text that is parted.
     Items(&'static str),
+    /// A value as it is, and only where an option gives it.
+    Optional(&'static str),
 }
 
 impl Kind {

@@ -10,9 +10,11 @@ use crate::exchange::{Finish, Usage};
 mod answers;
 mod compose;
 mod conformance;
+mod fields;
 mod formats;
 mod overlap;
 mod properties;
+mod style;
 
 fn no_file(path: &str) -> Result<Value> {
     Err(Error::new(format!("no file `{path}`")))

@@ -6,6 +6,7 @@
 
 mod baseline_test;
 mod broken;
+mod cause_test;
 mod database;
 mod docs;
 mod endpoint;

@@ -11,7 +11,10 @@ pub(super) struct Choices {
 
 impl Choices {
     /// These choices, or the letters A to Z where there are none.
-    pub(super) fn new(choices: &[String]) -> Self {
+    ///
+    /// # Errors
+    /// If they are too many or too long to look for.
+    pub(super) fn new(choices: &[String]) -> Result<Self, regex::Error> {
         let mut longest_first: Vec<&str> = choices.iter().map(|choice| choice.trim()).collect();
         longest_first.sort_by_key(|choice| std::cmp::Reverse(choice.len()));
         let escaped: Vec<String> = longest_first.into_iter().map(regex::escape).collect();
@@ -39,12 +42,12 @@ impl Choices {
             format!(r"[(\[]({any})[)\]]|\*\*({any})\W*\*\*"),
             format!(r"(?:^|\W)({strict})(?:\W|$)"),
         ];
-        Self {
-            patterns: patterns
-                .iter()
-                .map(|pattern| Regex::new(&format!("(?i){pattern}")).expect("choices are escaped"))
-                .collect(),
-        }
+        let patterns = patterns
+            .iter()
+            .map(|pattern| Regex::new(&format!("(?i){pattern}")));
+        Ok(Self {
+            patterns: patterns.collect::<Result<_, _>>()?,
+        })
     }
 
     /// The choice of a text.
@@ -63,7 +66,7 @@ mod tests {
 
     #[test]
     fn the_choice_is_found_where_it_is_surest() {
-        let letters = Choices::new(&[]);
+        let letters = Choices::new(&[]).unwrap();
         for (text, wanted) in [
             ("B", Some("B")),
             (" (b). ", Some("b")),
@@ -81,7 +84,7 @@ mod tests {
         ] {
             assert_eq!(letters.find(text), wanted, "{text:?}");
         }
-        let words = Choices::new(&["yes".into(), "no".into(), "not sure".into()]);
+        let words = Choices::new(&["yes".into(), "no".into(), "not sure".into()]).unwrap();
         assert_eq!(words.find("I say: No"), Some("No"));
         assert_eq!(words.find("the answer is not sure"), Some("not sure"));
         assert_eq!(words.find("nothing"), None);

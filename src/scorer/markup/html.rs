@@ -1,6 +1,7 @@
 //! HTML: which elements a text has, and whether each is closed in its place.
 
-use super::Paths;
+use super::{DEEPEST, Elements, check_waste};
+use crate::scorer::OrMissing;
 
 /// Elements that have no content and no closing tag.
 const VOID: &[&str] = &[
@@ -107,9 +108,6 @@ const OTHER: &[&str] = &[
     "video",
 ];
 
-/// The most elements that may be open at once.
-const DEEPEST: usize = 1000;
-
 /// A part of a text.
 enum Token<'a> {
     Open {
@@ -123,9 +121,9 @@ enum Token<'a> {
     Text(&'a str),
 }
 
-/// The elements of a text that is all HTML, or why it is not.
-pub(super) fn paths(text: &str) -> Result<Paths, String> {
-    let mut tree = Tree::default();
+/// Notes the elements of a text that is all HTML, or says why it is not.
+pub(super) fn read(text: &str, elements: &mut Elements<'_>) -> Result<(), String> {
+    let mut tree = Tree::new(elements);
     let mut rest = text.trim();
     while !rest.is_empty() {
         let (token, after) =
@@ -142,27 +140,27 @@ pub(super) fn paths(text: &str) -> Result<Paths, String> {
             Token::Text(_) | Token::Doctype | Token::Comment => rest = after,
         }
     }
-    if let Some(name) = tree
-        .open
-        .iter()
-        .find(|name| !OPTIONAL_END.contains(&name.as_str()))
-    {
+    let is_needed = |name: &&String| !OPTIONAL_END.contains(&name.as_str());
+    if let Some(name) = tree.open.iter().find(is_needed) {
         return Err(format!("not HTML: `{name}` is not closed"));
     }
-    if tree.paths.is_empty() {
-        return Err("not HTML: no element".to_owned());
+    if elements.any {
+        Ok(())
+    } else {
+        Err("not HTML: no element".to_owned())
     }
-    Ok(tree.paths)
 }
 
-/// The elements of HTML in any text, closed or not, or that there are none.
-pub(super) fn found(text: &str) -> Result<Paths, String> {
-    let mut tree = Tree::default();
-    let mut any = false;
+/// Notes the elements of HTML in any text, closed or not, or says that there are none.
+pub(super) fn find(text: &str, elements: &mut Elements<'_>) -> OrMissing<Result<(), String>> {
+    let mut tree = Tree::new(elements);
+    let (mut any, mut wasted) = (false, 0);
     let mut rest = text;
     while let Some(at) = rest.find('<') {
         rest = &rest[at..];
         let Some((token, after)) = next(rest) else {
+            wasted += rest.len();
+            check_waste(wasted)?;
             rest = &rest[1..];
             continue;
         };
@@ -171,7 +169,13 @@ pub(super) fn found(text: &str) -> Result<Paths, String> {
             Token::Open { name, closed } if is_known(&name) => {
                 any = true;
                 // What cannot be placed is there all the same.
-                rest = tree.open(&name, closed, after).unwrap_or(after);
+                rest = if let Ok(rest) = tree.open(&name, closed, after) {
+                    rest
+                } else {
+                    wasted += after.len();
+                    check_waste(wasted)?;
+                    after
+                };
             }
             Token::Close(name) if is_known(&name) => {
                 any = true;
@@ -182,11 +186,11 @@ pub(super) fn found(text: &str) -> Result<Paths, String> {
             Token::Open { .. } | Token::Close(_) | Token::Text(_) => rest = &rest[1..],
         }
     }
-    if any {
-        Ok(tree.paths)
+    Ok(if any {
+        Ok(())
     } else {
         Err("no tag of HTML".to_owned())
-    }
+    })
 }
 
 fn is_element(name: &str) -> bool {
@@ -200,21 +204,27 @@ fn is_element(name: &str) -> bool {
             .any(|names| names.contains(&name))
 }
 
-/// Elements that are open, and all that there were.
-#[derive(Default)]
-struct Tree {
+/// Elements that are open, and where they are noted.
+struct Tree<'a, 'b> {
     open: Vec<String>,
-    paths: Paths,
+    elements: &'a mut Elements<'b>,
 }
 
-impl Tree {
+impl<'a, 'b> Tree<'a, 'b> {
+    fn new(elements: &'a mut Elements<'b>) -> Self {
+        Self {
+            open: Vec::new(),
+            elements,
+        }
+    }
+
     /// Whether SVG or `MathML` is open, which have elements of their own.
     fn is_foreign(&self) -> bool {
         self.open.iter().any(|name| name == "svg" || name == "math")
     }
 
     /// Takes an opening tag, and its content where that is raw; gives the rest of the text.
-    fn open<'a>(&mut self, name: &str, closed: bool, after: &'a str) -> Result<&'a str, String> {
+    fn open<'t>(&mut self, name: &str, closed: bool, after: &'t str) -> Result<&'t str, String> {
         if !is_element(name) && !self.is_foreign() {
             return Err(format!("not HTML: there is no element `{name}`"));
         }
@@ -227,7 +237,7 @@ impl Tree {
             self.open.pop();
         }
         self.open.push(name.to_owned());
-        self.paths.insert(self.open.join("/"));
+        self.elements.note(&self.open);
         if VOID.contains(&name) || closed && self.is_foreign() {
             self.open.pop();
             return Ok(after);
@@ -235,10 +245,15 @@ impl Tree {
         if !RAW.contains(&name) {
             return Ok(after);
         }
-        let lower = after.to_ascii_lowercase();
-        let end = lower.find(&format!("</{name}"));
-        let end = end.ok_or_else(|| format!("not HTML: `{name}` is not closed"))?;
-        Ok(&after[end..])
+        let is_end = |at: &usize| {
+            let end = after.as_bytes()[at + 2..].get(..name.len());
+            end.is_some_and(|end| end.eq_ignore_ascii_case(name.as_bytes()))
+        };
+        let mut ends = after.match_indices("</").map(|(at, _)| at);
+        match ends.find(is_end) {
+            Some(end) => Ok(&after[end..]),
+            None => Err(format!("not HTML: `{name}` is not closed")),
+        }
     }
 
     fn close(&mut self, name: &str) -> Result<(), String> {
@@ -365,20 +380,30 @@ fn tag_end(text: &str) -> Option<(usize, bool)> {
 mod tests {
     use super::*;
 
+    /// Whether each of these elements is there.
+    fn has(text: &str, paths: &[&str]) -> Result<Vec<bool>, String> {
+        let required: Vec<String> = paths.iter().map(ToString::to_string).collect();
+        let mut elements = Elements::new(&required);
+        read(text, &mut elements).map(|()| elements.found)
+    }
+
     #[test]
     fn elements_are_placed_as_html_places_them() {
-        let paths =
-            |text: &str| paths(text).map(|paths| paths.into_iter().collect::<Vec<_>>().join(" "));
-        assert_eq!(
-            paths("<ul><li>a<li>b <b>c</b></ul>").unwrap(),
-            "ul ul/li ul/li/b"
-        );
-        assert_eq!(paths("<p>a<p>b<div>c</div>").unwrap(), "div p");
-        assert_eq!(paths("<script>if (a<b) '</p>'</script>").unwrap(), "script");
-        assert_eq!(
-            paths("<svg><path d=\"a>b\"/><g></g></svg>").unwrap(),
-            "svg svg/g svg/path"
-        );
+        for (text, paths) in [
+            (
+                "<ul><li>a<li>b <b>c</b></ul>",
+                &["ul", "ul/li", "ul/li/b"][..],
+            ),
+            ("<p>a<p>b<div>c</div>", &["p", "div"]),
+            ("<script>if (a<b) '</p>'</SCRIPT>", &["script"]),
+            (
+                "<svg><path d=\"a>b\"/><g></g></svg>",
+                &["svg/path", "svg/g"],
+            ),
+        ] {
+            assert_eq!(has(text, paths), Ok(vec![true; paths.len()]), "{text}");
+        }
+        assert_eq!(has("<p>a<p>b", &["p/p"]), Ok(vec![false]));
         for (text, note) in [
             (
                 "<div><b></div></b>",
@@ -391,8 +416,8 @@ mod tests {
             ("text", "not HTML: there is text outside of elements"),
             ("<!-- a -->", "not HTML: no element"),
         ] {
-            assert_eq!(paths(text).unwrap_err(), note);
+            assert_eq!(has(text, &[]).unwrap_err(), note);
         }
-        assert!(paths(&"<b>".repeat(5000)).is_err());
+        assert!(has(&"<b>".repeat(5000), &[]).is_err());
     }
 }

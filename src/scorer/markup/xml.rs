@@ -1,21 +1,23 @@
 //! XML: whether it is well-formed, and which elements it has.
 
 use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
+use quick_xml::events::{BytesRef, BytesStart, Event};
 
-use super::{MOST_STARTS, Paths};
+use super::{DEEPEST, Elements, check_waste};
 use crate::scorer::OrMissing;
 
-/// The elements of a document, or why it is none.
-pub(super) fn paths(text: &str) -> Result<Paths, String> {
+const OUTSIDE: &str = "not XML: there is text before the root element";
+
+/// Notes the elements of a document, or says why it is none.
+pub(super) fn read(text: &str, elements: &mut Elements<'_>) -> Result<(), String> {
     let text = text.trim();
-    let (paths, end) = element(text)?;
-    let rest = &text[end..];
+    let (read, end) = element(text, elements);
+    read?;
     // Behind the root only comments and processing instructions may stand.
-    let mut reader = reader(rest);
+    let mut reader = reader(&text[end..]);
     loop {
         match reader.read_event() {
-            Ok(Event::Eof) => return Ok(paths),
+            Ok(Event::Eof) => return Ok(()),
             Ok(Event::Comment(_) | Event::PI(_)) => {}
             Ok(Event::Text(text)) if text.iter().all(u8::is_ascii_whitespace) => {}
             Ok(_) => return Err("not XML: there is something behind the root element".to_owned()),
@@ -24,30 +26,35 @@ pub(super) fn paths(text: &str) -> Result<Paths, String> {
     }
 }
 
-/// The elements of all well-formed elements in a text, or that there are none.
-pub(super) fn fragments(text: &str) -> OrMissing<Result<Paths, String>> {
-    let mut paths = Paths::new();
-    let (mut at, mut tried) = (0, 0);
+/// Notes the elements of all well-formed elements in a text, or says that there are none.
+pub(super) fn find(text: &str, elements: &mut Elements<'_>) -> OrMissing<Result<(), String>> {
+    let (mut at, mut wasted) = (0, 0);
     while let Some(offset) = text[at..].find('<') {
         at += offset;
-        tried += 1;
-        if tried > MOST_STARTS {
-            return Err(format!("more than {MOST_STARTS} tags are too many to read"));
-        }
-        let begins = text[at + 1..].starts_with(|c: char| c.is_alphabetic() || c == '_');
-        match begins.then(|| element(&text[at..])) {
-            Some(Ok((found, end))) => {
-                paths.extend(found);
+        let mut inner = Elements::new(elements.required);
+        match element(&text[at..], &mut inner) {
+            // What may stand before an element in a document is no part of one in a text.
+            (Ok(()), end) if text[at + 1..].starts_with(is_start) => {
+                elements.join(&inner);
                 at += end;
             }
-            _ => at += 1,
+            (_, end) => {
+                wasted += end;
+                check_waste(wasted)?;
+                at += 1;
+            }
         }
     }
-    Ok(if paths.is_empty() {
-        Err("no XML element".to_owned())
+    Ok(if elements.any {
+        Ok(())
     } else {
-        Ok(paths)
+        Err("no XML element".to_owned())
     })
+}
+
+/// Whether a name may begin so.
+fn is_start(c: char) -> bool {
+    c.is_alphabetic() || matches!(c, '_' | ':')
 }
 
 fn reader(text: &str) -> Reader<&[u8]> {
@@ -56,11 +63,17 @@ fn reader(text: &str) -> Reader<&[u8]> {
     reader
 }
 
-/// The elements of the first element of a text, what may stand before it in a document included, and where it ends.
-fn element(text: &str) -> Result<(Paths, usize), String> {
+/// Notes the elements of the first element of a text, what may stand before it in a document included; also gives how
+/// far was read, which is where the element ends.
+fn element(text: &str, elements: &mut Elements<'_>) -> (Result<(), String>, usize) {
     let mut reader = reader(text);
-    let mut paths = Paths::new();
-    // The paths of the elements that are open.
+    let read = follow(&mut reader, elements);
+    let end = usize::try_from(reader.buffer_position()).unwrap_or(text.len());
+    (read, end.min(text.len()))
+}
+
+fn follow(reader: &mut Reader<&[u8]>, elements: &mut Elements<'_>) -> Result<(), String> {
+    // The names of the elements that are open.
     let mut open: Vec<String> = Vec::new();
     loop {
         let event = reader
@@ -68,13 +81,19 @@ fn element(text: &str) -> Result<(Paths, usize), String> {
             .map_err(|error| format!("not XML: {error}"))?;
         let closed = match event {
             Event::Start(tag) => {
-                let path = enter(&tag, &open)?;
-                paths.insert(path.clone());
-                open.push(path);
+                open.push(name_of(&tag)?);
+                elements.note(&open);
+                if open.len() > DEEPEST {
+                    return Err(format!(
+                        "not XML: more than {DEEPEST} elements within each other"
+                    ));
+                }
                 false
             }
             Event::Empty(tag) => {
-                paths.insert(enter(&tag, &open)?);
+                open.push(name_of(&tag)?);
+                elements.note(&open);
+                open.pop();
                 true
             }
             Event::End(_) => {
@@ -83,22 +102,18 @@ fn element(text: &str) -> Result<(Paths, usize), String> {
             }
             Event::Text(text) => {
                 if open.is_empty() && !text.iter().all(u8::is_ascii_whitespace) {
-                    return Err("not XML: there is text before the root element".to_owned());
+                    return Err(OUTSIDE.to_owned());
                 }
                 false
             }
             Event::GeneralRef(name) => {
-                let is_known = matches!(&*name, b"lt" | b"gt" | b"amp" | b"quot" | b"apos")
-                    || name.is_char_ref() && name.resolve_char_ref().is_ok();
-                if !is_known || open.is_empty() {
-                    let name = String::from_utf8_lossy(&name).into_owned();
-                    return Err(format!("not XML: unknown entity `&{name};`"));
+                check_entity(&name)?;
+                if open.is_empty() {
+                    return Err(OUTSIDE.to_owned());
                 }
                 false
             }
-            Event::CData(_) if open.is_empty() => {
-                return Err("not XML: there is text before the root element".to_owned());
-            }
+            Event::CData(_) if open.is_empty() => return Err(OUTSIDE.to_owned()),
             Event::DocType(_) if !open.is_empty() => {
                 return Err("not XML: a DOCTYPE within an element".to_owned());
             }
@@ -109,22 +124,30 @@ fn element(text: &str) -> Result<(Paths, usize), String> {
             | Event::DocType(_) => false,
             Event::Eof => {
                 return Err(match open.last() {
-                    Some(path) => format!("not XML: `{path}` is not closed"),
+                    Some(name) => format!("not XML: `{name}` is not closed"),
                     None => "not XML: no element".to_owned(),
                 });
             }
         };
         if closed && open.is_empty() {
-            let end = usize::try_from(reader.buffer_position()).unwrap_or(text.len());
-            return Ok((paths, end));
+            return Ok(());
         }
     }
 }
 
-/// The path of an element below those that are open, its attributes checked.
-fn enter(tag: &BytesStart<'_>, open: &[String]) -> Result<String, String> {
+/// Takes the five entities of XML and numbered characters.
+fn check_entity(name: &BytesRef<'_>) -> Result<(), String> {
+    let is_named = matches!(&**name, b"lt" | b"gt" | b"amp" | b"quot" | b"apos");
+    if is_named || name.is_char_ref() && name.resolve_char_ref().is_ok() {
+        return Ok(());
+    }
+    let name = String::from_utf8_lossy(name).into_owned();
+    Err(format!("not XML: unknown entity `&{name};`"))
+}
+
+/// The name of an element, its attributes checked.
+fn name_of(tag: &BytesStart<'_>) -> Result<String, String> {
     let name = String::from_utf8_lossy(tag.name().as_ref()).into_owned();
-    let is_start = |c: char| c.is_alphabetic() || matches!(c, '_' | ':');
     let is_part = |c: char| is_start(c) || c.is_numeric() || matches!(c, '-' | '.' | '·');
     if !name.starts_with(is_start) || !name.chars().all(is_part) {
         return Err(format!("not XML: `{name}` is no name"));
@@ -135,8 +158,5 @@ fn enter(tag: &BytesStart<'_>, open: &[String]) -> Result<String, String> {
             return Err("not XML: `<` in an attribute".to_owned());
         }
     }
-    Ok(match open.last() {
-        Some(above) => format!("{above}/{name}"),
-        None => name,
-    })
+    Ok(name)
 }

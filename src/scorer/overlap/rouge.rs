@@ -55,8 +55,13 @@ impl Part {
 
     /// The value, where `both` of `found` were right and there were `wanted`.
     pub(in super::super) fn of(self, both: usize, found: usize, wanted: usize) -> f64 {
-        let precision = ratio(both, found.max(1));
-        let recall = ratio(both, wanted.max(1));
+        self.of_sum(ratio(both, 1), found, wanted)
+    }
+
+    /// As [`Self::of`], where what is right may be right in part.
+    pub(in super::super) fn of_sum(self, right: f64, found: usize, wanted: usize) -> f64 {
+        let precision = right / ratio(found.max(1), 1);
+        let recall = right / ratio(wanted.max(1), 1);
         match self {
             Self::Precision => precision,
             Self::Recall => recall,

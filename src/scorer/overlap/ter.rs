@@ -14,7 +14,7 @@ const BEAM: usize = 25;
 /// After so many shifts that were tried no more are.
 const MOST_CANDIDATES: usize = 1000;
 /// The most words of a text.
-const MOST_WORDS: usize = 2000;
+const MOST_WORDS: usize = 1000;
 /// Farther than any distance.
 const FAR: u32 = u32::MAX / 2;
 

@@ -135,6 +135,34 @@ fn html_is_made_of_its_elements() {
 }
 
 #[test]
+fn hostile_markup_is_read_in_a_short_time() {
+    for entry in [
+        "is-xml: a/b",
+        "contains-xml: a/b",
+        "is-html: a/b",
+        "contains-html: a/b",
+    ] {
+        let scorer = scorer(&format!("- {entry}"));
+        for part in [
+            "<a>",
+            "<a ",
+            "<!--",
+            "<title>",
+            "<title></title>",
+            "<a-1 b='",
+            "<a b=\"c\"><",
+            "&",
+            "<?",
+            "<![CDATA[",
+        ] {
+            let text = part.repeat(20_000);
+            // A score or a reason why there is none: what counts is that it comes.
+            drop(grade(&scorer, &json!(null), &text));
+        }
+    }
+}
+
+#[test]
 fn sql_parses_and_keeps_to_what_is_allowed() {
     check(
         "- is-sql",

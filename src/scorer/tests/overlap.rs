@@ -138,7 +138,7 @@ fn very_long_texts_have_no_score() {
         ),
         (
             "- ter-accuracy",
-            "texts of more than 2000 words are too long for `ter-accuracy`",
+            "texts of more than 1000 words are too long for `ter-accuracy`",
         ),
         (
             "- rouge-lsum",

@@ -66,6 +66,19 @@ const TEXTUAL: &[&str] = &[
     "- is-sql: { dialect: mysql, tables: [a], statements: [select] }",
     "- is-csv: { columns: [a, b], max-rows: 2 }",
     "- regex: { flags: ix }",
+    "- json-path: { path: '$..a', expected: 1 }",
+    "- json-fields: { fields: { /a: levenshtein } }",
+    "- json-diff",
+    "- language: { is: en, among: [en, de] }",
+    "- language: [de, zh]",
+    "- forbidden: [a, 'b  C', é, '.']",
+    "- no-pii: { allow: ['a@b.cc'] }",
+    "- readability: { formula: grade, max: 5 }",
+    "- length: { unit: sentences, max: 2 }",
+    "- all: [contains: a, not: [is-json]]",
+    "- weighted: [levenshtein, is-json]",
+    "- expr: output|length < 3",
+    "- tool-call-f1",
     "- word-count: { max: 5 }",
     "- exact: { transform: [last-line, { regex: '(a)?b' }, { json-pointer: /0 }] }",
 ];
@@ -98,7 +111,7 @@ fn likeness(name: &str, left: &str, right: &str) -> f64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn no_text_makes_a_scorer_panic_or_leave_its_bounds(
