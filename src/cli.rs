@@ -1,5 +1,6 @@
 //! The command line: one file for each command, and the only code that prints.
 
+mod actions;
 mod baseline;
 mod calls;
 mod check;

@@ -3,6 +3,7 @@
 
 use std::io::Write as _;
 
+use super::actions::Actions;
 use super::{Context, Exit, When};
 use crate::error::Error;
 use crate::report::terminal::Style;
@@ -21,6 +22,8 @@ pub(super) struct Console {
     colour_errors: bool,
     /// Whether a live progress bar makes sense.
     pub(super) is_live: bool,
+    /// The runner of GitHub Actions, where that started the program.
+    pub(super) actions: Option<Actions>,
 }
 
 impl Console {
@@ -65,6 +68,7 @@ impl Console {
             style,
             colour_errors: colour(context.stderr_is_terminal),
             is_live: context.stderr_is_terminal && !dumb && !set("CI"),
+            actions: Actions::find(&context.environment),
         }
     }
 

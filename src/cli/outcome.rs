@@ -9,17 +9,18 @@ use super::console::Console;
 use crate::compare::{self, Compared};
 use crate::error::Result;
 use crate::execute::finish;
+use crate::git;
 use crate::history::baseline::Choice;
 use crate::history::parts;
 use crate::history::run::{Header, Role, Run};
 use crate::history::store::History;
 use crate::plan::Plan;
-use crate::report::{self, Format, terminal};
+use crate::report::{self, Format, Target, terminal};
 use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
 pub(super) struct OutputArgs {
-    /// Reports to write, parted by commas; `none` for none.
+    /// Reports to write, parted by commas: html, csv, json, junit, markdown, comment, github, gitlab, ctrf; or none.
     #[arg(
         long,
         value_name = "FORMATS",
@@ -120,7 +121,24 @@ pub(super) fn publish(
 ) -> Result<Exit> {
     let compared: Vec<Compared<'_>> = comparisons.iter().map(Comparison::compared).collect();
     let summary = compare::summarize(&compared, args.strict);
-    let written = report::write(&summary, &args.formats()?, &workspace.root.join(&args.out))?;
+    let mut formats = args.formats()?;
+    let names_files = |format| matches!(format, &Format::Github | &Format::Gitlab);
+    let prefix = if formats.iter().any(names_files) {
+        git::prefix(&workspace.root)
+    } else {
+        String::new()
+    };
+    // The runner of GitHub Actions is told; for everybody else there is a file.
+    let actions = console.actions.as_ref();
+    let actions = actions.filter(|_| formats.contains(&Format::Github));
+    if actions.is_some() {
+        formats.retain(|format| *format != Format::Github);
+    }
+    let target = Target {
+        folder: &workspace.root.join(&args.out),
+        prefix: &prefix,
+    };
+    let written = report::write(&summary, &formats, target)?;
     if args.json || args.quiet {
         // The page for the terminal shows them itself.
         for warning in summary.suites.iter().flat_map(|suite| &suite.warnings) {
@@ -139,6 +157,9 @@ pub(super) fn publish(
         for path in shown {
             console.line(&format!("wrote {}", path.display()));
         }
+    }
+    if let Some(actions) = actions {
+        actions.tell(&summary, &prefix, args.json, console)?;
     }
     Ok(Exit::of_code(summary.exit.code))
 }

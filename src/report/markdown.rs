@@ -1,4 +1,7 @@
-//! summary.md: the summary of a CI step, at most [`LARGEST`] bytes.
+//! summary.md and comment.md: the summary of a CI step, and a shorter one for a pull request.
+//!
+//! The first lines name the suites in comments that nobody sees. A pipeline that finds the first of them in a comment
+//! of its own writes over it, so that a pull request has one comment and not one for each push.
 //!
 //! What a model wrote stands only in fences that are longer than any run of backticks in them; ids stand in code spans;
 //! names and sentences are escaped; table cells hold neither pipes nor line ends.
@@ -17,27 +20,78 @@ use crate::compare::summary::{
 use crate::text::diff::Diff;
 use crate::units::count;
 
-/// What CI servers take, less some room: GitHub refuses a step summary above one MiB.
-pub const LARGEST: usize = 900 * 1024;
-/// Kept free for what follows the cases of a suite.
-const RESERVED: usize = 32 * 1024;
+/// What CI servers take of a step summary, less some room: GitHub refuses one above one MiB.
+const SUMMARY: Room = Room {
+    largest: 900 * 1024,
+    reserved: 32 * 1024,
+    rows: 200,
+};
+/// GitHub refuses a comment above 65,536 characters.
+const COMMENT: Room = Room {
+    largest: 60_000,
+    reserved: 6_000,
+    rows: 20,
+};
 /// Groups of cases, and cases of a group, of which the difference is shown.
 const GROUPS: usize = 4;
 const CASES: usize = 3;
-/// Rows of a table of cases.
-const ROWS: usize = 200;
 /// Characters of a text in a fence, and of one in a line.
 const LONGEST: usize = 4_000;
 const LONGEST_LINE: usize = 500;
 
-/// Writes the page.
+/// How much a page may hold.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    /// Bytes of the page.
+    largest: usize,
+    /// Bytes kept free for what follows the cases of a suite.
+    reserved: usize,
+    /// Rows of a table of cases.
+    rows: usize,
+}
+
+/// Writes the summary of a CI step.
 pub fn write(summary: &Summary<'_>, mut out: impl Write) -> io::Result<()> {
     out.write_all(render(summary).as_bytes())
 }
 
-/// The page.
+/// Writes the body of a comment.
+pub fn write_comment(summary: &Summary<'_>, mut out: impl Write) -> io::Result<()> {
+    out.write_all(page(summary, COMMENT).as_bytes())
+}
+
+/// The summary of a CI step.
 pub fn render(summary: &Summary<'_>) -> String {
-    let mut page = String::new();
+    page(summary, SUMMARY)
+}
+
+/// Comments that name the suites, a line each, in an order that no verdict changes.
+fn markers(summary: &Summary<'_>) -> String {
+    let suites = summary.suites.iter();
+    let mut names: Vec<String> = suites.map(|suite| marker_name(suite.suite)).collect();
+    names.sort();
+    let lines = names
+        .iter()
+        .map(|name| format!("<!-- regauge:suite={name} -->\n"));
+    lines.collect()
+}
+
+/// A name that ends no comment: letters, digits, `_` and single hyphens; anything else as its bytes in hex.
+fn marker_name(name: &str) -> String {
+    let mut shown = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        let is_plain = byte.is_ascii_alphanumeric() || byte == b'_';
+        if is_plain || (byte == b'-' && !shown.ends_with('-')) {
+            shown.push(char::from(byte));
+        } else {
+            let _ = write!(shown, "%{byte:02x}");
+        }
+    }
+    shown
+}
+
+fn page(summary: &Summary<'_>, room: Room) -> String {
+    let mut page = markers(summary);
     let suites = &summary.suites;
     if suites.len() != 1 {
         heading(
@@ -51,7 +105,7 @@ pub fn render(summary: &Summary<'_>) -> String {
     }
     for (index, suite) in suites.iter().enumerate() {
         let rest = suites.len() - index;
-        if page.len() + RESERVED > LARGEST {
+        if page.len() + room.reserved > room.largest {
             paragraph(
                 &mut page,
                 &format!("{} not shown.", count(rest, "more suite")),
@@ -59,8 +113,8 @@ pub fn render(summary: &Summary<'_>) -> String {
             break;
         }
         // Each suite may fill an equal part of what is left.
-        let limit = page.len() + (LARGEST - RESERVED - page.len()) / rest;
-        suite_part(&mut page, suite, limit);
+        let limit = page.len() + (room.largest - room.reserved - page.len()) / rest;
+        suite_part(&mut page, suite, limit, room.rows);
     }
     let exit = format!(
         "Exit code {}: {}",
@@ -71,7 +125,7 @@ pub fn render(summary: &Summary<'_>) -> String {
     page
 }
 
-fn suite_part(page: &mut String, suite: &SuiteSummary<'_>, limit: usize) {
+fn suite_part(page: &mut String, suite: &SuiteSummary<'_>, limit: usize, rows: usize) {
     heading(page, 2, suite.verdict, suite.suite, suite.verdict.name());
     paragraph(page, &format!("**{}**", escaped(&suite.headline)));
     for warning in &suite.warnings {
@@ -91,7 +145,7 @@ fn suite_part(page: &mut String, suite: &SuiteSummary<'_>, limit: usize) {
         .collect();
     paragraph(page, &counts.join(" · "));
     findings(page, suite, limit);
-    case_table(page, suite, limit);
+    case_table(page, suite, limit, rows);
     for step in pick::next_steps(suite) {
         let command = step
             .command
@@ -250,7 +304,7 @@ fn difference(case: &CaseSummary<'_>) -> String {
 }
 
 /// The cases that want attention, as far as there is room.
-fn case_table(page: &mut String, suite: &SuiteSummary<'_>, limit: usize) {
+fn case_table(page: &mut String, suite: &SuiteSummary<'_>, limit: usize, rows: usize) {
     let wanted = |verdict| {
         matches!(
             verdict,
@@ -277,7 +331,7 @@ fn case_table(page: &mut String, suite: &SuiteSummary<'_>, limit: usize) {
         count(all, "case to look at").replace("case to look ats", "cases to look at")
     );
     let mut shown = 0;
-    for (subject, case) in cases().take(ROWS) {
+    for (subject, case) in cases().take(rows) {
         if page.len() > limit {
             break;
         }
@@ -449,10 +503,36 @@ mod tests {
     fn the_page_stays_below_its_limit_and_counts_what_it_leaves_out() {
         let world = World::large(30_000);
         let page = render(&world.summary());
-        assert!(page.len() < LARGEST, "{}", page.len());
+        assert!(page.len() < SUMMARY.largest, "{}", page.len());
         assert!(page.contains("1300 more: `regauge report"), "{page}");
         let page = render(&World::with_long_line().summary());
         assert!(page.len() < 100_000, "{}", page.len());
+    }
+
+    #[test]
+    fn a_comment_is_short_whatever_happened() {
+        for world in [World::new(), World::large(30_000), World::with_long_line()] {
+            let page = page(&world.summary(), COMMENT);
+            assert!(page.chars().count() < COMMENT.largest, "{}", page.len());
+        }
+    }
+
+    #[test]
+    fn the_first_lines_name_the_suites_whatever_their_verdicts() {
+        let mut suites = Vec::from(["b --> <script>", "a--b"]);
+        let world = World::new();
+        for _ in 0..2 {
+            let mut summary = world.summary();
+            for (suite, name) in summary.suites.iter_mut().zip(&suites) {
+                suite.suite = name;
+            }
+            let found = markers(&summary);
+            assert_eq!(
+                found,
+                "<!-- regauge:suite=a-%2db -->\n<!-- regauge:suite=b%20-%2d%3e%20%3cscript%3e -->\n"
+            );
+            suites.reverse();
+        }
     }
 
     #[test]
