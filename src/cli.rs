@@ -21,6 +21,7 @@ mod run;
 mod schema;
 mod score;
 mod select;
+mod show;
 mod signals;
 
 use std::ffi::OsString;
@@ -169,6 +170,8 @@ enum Command {
     Compare(compare::CompareArgs),
     /// Write the reports of a run again; no call is made.
     Report(report::ReportArgs),
+    /// Show one case of a run: input, expected output, answers of both sides, scores.
+    Show(show::ShowArgs),
     /// Grade the answers of a run again with the scorers of today; no call is made.
     Rescore(rescore::RescoreArgs),
     /// List runs.
@@ -213,6 +216,7 @@ fn dispatch(cli: &Cli, context: &Context, console: &Console) -> Result<Exit> {
         Command::Run(args) => run::run(args, &workspace()?, console, cli.global.progress),
         Command::Compare(args) => compare::run(args, &workspace()?, console),
         Command::Report(args) => report::run(args, &workspace()?, console),
+        Command::Show(args) => show::run(args, &workspace()?, console),
         Command::Rescore(args) => rescore::run(args, &workspace()?, console),
         Command::History(args) => history::run(args, &workspace()?, console),
         Command::Baseline(args) => {

@@ -10,12 +10,13 @@ use crate::compare::{self, Compared};
 use crate::error::Result;
 use crate::execute::finish;
 use crate::git;
-use crate::history::baseline::Choice;
+use crate::history::baseline::{self, Choice};
 use crate::history::parts;
 use crate::history::run::{Header, Role, Run};
 use crate::history::store::History;
 use crate::plan::Plan;
 use crate::report::{self, Format, Target, terminal};
+use crate::suite;
 use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
@@ -67,6 +68,25 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
+    /// The run that a person named, with the baseline that was named or that is found by rule.
+    pub(super) async fn find(
+        workspace: &Workspace,
+        history: &History,
+        named: &str,
+        baseline: Option<&str>,
+    ) -> Result<Self> {
+        let run = history.load(&history.resolve(named).await?).await?;
+        // The suite may be gone by now, or not be what it was; then only its history can say what to compare with.
+        let suite = suite::read(workspace, &run.header.file).ok();
+        let choice =
+            baseline::choose(workspace, history, &run.header, baseline, suite.as_ref()).await?;
+        let selection = &run.header.selection;
+        let plan = suite.and_then(|suite| {
+            Plan::new(workspace, suite, selection, run.header.started_at).ok()?
+        });
+        Self::load(history, run, choice, plan.as_ref()).await
+    }
+
     /// A run of the history with its baseline, and what was made for its sake. Where the suite is there, `plan` is its
     /// plan, and grades the baseline again if the scorers of the run are newer.
     pub(super) async fn load(
@@ -82,7 +102,7 @@ impl Comparison {
         Ok(Self { run, choice, parts })
     }
 
-    fn compared(&self) -> Compared<'_> {
+    pub(super) fn compared(&self) -> Compared<'_> {
         let part = |wanted| {
             let mut parts = self.parts.iter();
             parts.find(|(role, _)| *role == wanted).map(|(_, run)| run)
