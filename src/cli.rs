@@ -17,6 +17,7 @@ mod outcome;
 mod progress;
 mod report;
 mod rescore;
+mod review;
 mod run;
 mod schema;
 mod score;
@@ -43,6 +44,8 @@ pub struct Context {
     pub environment: Environment,
     /// The folder that it was started in.
     pub folder: PathBuf,
+    /// Whether a person can press keys.
+    pub stdin_is_terminal: bool,
     /// Whether results go to a terminal.
     pub stdout_is_terminal: bool,
     /// Whether progress goes to a terminal.
@@ -174,6 +177,8 @@ enum Command {
     Show(show::ShowArgs),
     /// Grade the answers of a run again with the scorers of today; no call is made.
     Rescore(rescore::RescoreArgs),
+    /// Decide which new answers of a run become goldens.
+    Review(review::ReviewArgs),
     /// List runs.
     History(history::HistoryArgs),
     /// Show or set the run that a suite is compared with.
@@ -218,6 +223,7 @@ fn dispatch(cli: &Cli, context: &Context, console: &Console) -> Result<Exit> {
         Command::Report(args) => report::run(args, &workspace()?, console),
         Command::Show(args) => show::run(args, &workspace()?, console),
         Command::Rescore(args) => rescore::run(args, &workspace()?, console),
+        Command::Review(args) => review::run(args, &workspace()?, context, console),
         Command::History(args) => history::run(args, &workspace()?, console),
         Command::Baseline(args) => {
             baseline::run(args, &workspace()?, context, (console, cli.global.progress))

@@ -173,6 +173,16 @@ pub fn show_time(milliseconds: i64) -> String {
     )
 }
 
+/// A moment as ISO 8601 has it.
+pub fn iso_time(milliseconds: i64) -> String {
+    show::iso_time(milliseconds)
+}
+
+/// A text in one line without anything that a terminal would obey.
+pub fn one_line(text: &str) -> String {
+    show::one_line(&show::stripped(text))
+}
+
 #[cfg(test)]
 mod tests {
     use super::testing::World;
