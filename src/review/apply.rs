@@ -6,7 +6,7 @@ use super::decision::{Action, Decision};
 use super::edit::{Change, cannot_edit, edited, is_as_wanted};
 use super::proposal::{as_golden, digest, origins};
 use crate::document::Source;
-use crate::error::{Diagnostic, Problems, Result};
+use crate::error::{Diagnostic, Place, Problems, Result};
 use crate::files::replace_file;
 use crate::golden::Case;
 use crate::golden::provenance::Provenance;
@@ -61,7 +61,7 @@ pub fn apply(
             Ok(change) => changes.push(change),
             Err(message) => problems.push(
                 Diagnostic::new(format!("case `{}` {message}", decision.case))
-                    .at(source.place(0..0))
+                    .at(Place::file(file.clone()))
                     .help("look at it again with `regauge review`"),
             ),
         }

@@ -84,13 +84,13 @@ impl<'p> Session<'p> {
         };
         let here = self.answers[self.at].as_ref();
         let here = here.map_or("", |answer| match answer.action {
-            Action::Accept => "  [accepted]",
-            Action::Reject => "  [rejected]",
-            Action::Skip => "  [skipped]",
-            Action::Edit => "  [edited]",
+            Action::Accept => " [accepted]",
+            Action::Reject => " [rejected]",
+            Action::Skip => " [skipped]",
+            Action::Edit => " [edited]",
         });
         format!(
-            "case {} of {}  {}{here}   {} accepted, {} rejected, {} skipped",
+            "case {} of {}: {}{here} · {} accepted, {} rejected, {} skipped",
             self.at + 1,
             self.proposals.len(),
             self.current().kind.name(),

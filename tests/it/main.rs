@@ -5,6 +5,7 @@
 )]
 
 mod broken;
+mod ci_test;
 mod database;
 mod docs;
 mod endpoint;
@@ -19,6 +20,7 @@ mod process;
 mod project;
 mod project_test;
 mod resume;
+mod review_test;
 mod run_test;
 mod secrets;
 mod store_test;

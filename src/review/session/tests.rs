@@ -95,7 +95,7 @@ fn the_question_names_the_number_and_the_title_counts() {
     assert_eq!(session.press(Key::Char('a')), Step::Draw);
     assert_eq!(
         session.title(),
-        "case 2 of 5  changed, still passes   1 accepted, 0 rejected, 0 skipped"
+        "case 2 of 5: changed, still passes · 1 accepted, 0 rejected, 0 skipped"
     );
     session.press(Key::Char('A'));
     let question = session.question().unwrap();
