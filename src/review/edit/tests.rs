@@ -1,3 +1,5 @@
+//! That files keep their form, whatever is written into them.
+
 use proptest::prelude::*;
 use serde_json::json;
 

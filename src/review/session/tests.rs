@@ -1,3 +1,5 @@
+//! What keys do, by the actions that they leave behind.
+
 use serde_json::Value;
 
 use super::*;
