@@ -185,6 +185,8 @@ pub fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    mod hostile;
+
     use super::testing::World;
     use super::*;
 

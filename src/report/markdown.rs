@@ -35,9 +35,10 @@ const COMMENT: Room = Room {
 /// Groups of cases, and cases of a group, of which the difference is shown.
 const GROUPS: usize = 4;
 const CASES: usize = 3;
-/// Characters of a text in a fence, and of one in a line.
+/// Characters of a text in a fence, of one in a line, and of a sentence.
 const LONGEST: usize = 4_000;
 const LONGEST_LINE: usize = 500;
+const LONGEST_SENTENCE: usize = 1_000;
 
 /// How much a page may hold.
 #[derive(Debug, Clone, Copy)]
@@ -55,9 +56,13 @@ pub fn write(summary: &Summary<'_>, mut out: impl Write) -> io::Result<()> {
     out.write_all(render(summary).as_bytes())
 }
 
-/// Writes the body of a comment.
+/// Writes the body of a comment: in short where there is nothing to do.
 pub fn write_comment(summary: &Summary<'_>, mut out: impl Write) -> io::Result<()> {
-    out.write_all(page(summary, COMMENT).as_bytes())
+    let page = match summary.verdict {
+        Verdict::Improved | Verdict::Pass | Verdict::NoBaseline => short_page(summary, COMMENT),
+        Verdict::Inconclusive | Verdict::Unmeasured | Verdict::Regressed => page(summary, COMMENT),
+    };
+    out.write_all(page.as_bytes())
 }
 
 /// The summary of a CI step.
@@ -90,7 +95,62 @@ fn marker_name(name: &str) -> String {
     shown
 }
 
+/// The page as it fits: whole, else in short.
 fn page(summary: &Summary<'_>, room: Room) -> String {
+    let whole = whole_page(summary, room);
+    if whole.len() <= room.largest {
+        whole
+    } else {
+        short_page(summary, room)
+    }
+}
+
+/// What came out of each suite in a few lines.
+fn short_page(summary: &Summary<'_>, room: Room) -> String {
+    let mut page = markers(summary);
+    for (index, suite) in summary.suites.iter().enumerate() {
+        if page.len() + room.reserved > room.largest {
+            let more = count(summary.suites.len() - index, "more suite");
+            paragraph(&mut page, &format!("{more} not shown."));
+            break;
+        }
+        heading(
+            &mut page,
+            3,
+            suite.verdict,
+            suite.suite,
+            suite.verdict.name(),
+        );
+        paragraph(&mut page, &sentence(&suite.headline));
+        let mut facts = vec![format!("Run {}", code(suite.run.id))];
+        facts.extend(
+            suite
+                .baseline
+                .as_ref()
+                .map(|run| format!("against {}", code(run.id))),
+        );
+        facts.extend(run_size(&suite.run));
+        facts.extend(counts(suite));
+        paragraph(&mut page, &facts.join(" · "));
+    }
+    paragraph(&mut page, &exit_line(summary));
+    page
+}
+
+fn exit_line(summary: &Summary<'_>) -> String {
+    let exit = &summary.exit;
+    format!("Exit code {}: {}", exit.code, sentence(&exit.cause))
+}
+
+/// Cases by verdict, each with its sign.
+fn counts(suite: &SuiteSummary<'_>) -> Vec<String> {
+    let counts = pick::counts(suite).into_iter();
+    counts
+        .map(|(verdict, number)| format!("{} {number} {}", case_mark(verdict), verdict.name()))
+        .collect()
+}
+
+fn whole_page(summary: &Summary<'_>, room: Room) -> String {
     let mut page = markers(summary);
     let suites = &summary.suites;
     if suites.len() != 1 {
@@ -101,7 +161,7 @@ fn page(summary: &Summary<'_>, room: Room) -> String {
             "Regauge",
             summary.verdict.name(),
         );
-        paragraph(&mut page, &format!("**{}**", escaped(&summary.headline)));
+        paragraph(&mut page, &format!("**{}**", sentence(&summary.headline)));
     }
     for (index, suite) in suites.iter().enumerate() {
         let rest = suites.len() - index;
@@ -116,18 +176,13 @@ fn page(summary: &Summary<'_>, room: Room) -> String {
         let limit = page.len() + (room.largest - room.reserved - page.len()) / rest;
         suite_part(&mut page, suite, limit, room.rows);
     }
-    let exit = format!(
-        "Exit code {}: {}",
-        summary.exit.code,
-        escaped(&summary.exit.cause)
-    );
-    paragraph(&mut page, &exit);
+    paragraph(&mut page, &exit_line(summary));
     page
 }
 
 fn suite_part(page: &mut String, suite: &SuiteSummary<'_>, limit: usize, rows: usize) {
     heading(page, 2, suite.verdict, suite.suite, suite.verdict.name());
-    paragraph(page, &format!("**{}**", escaped(&suite.headline)));
+    paragraph(page, &format!("**{}**", sentence(&suite.headline)));
     for warning in &suite.warnings {
         paragraph(page, &format!("**Warning:** {}", escaped(warning)));
     }
@@ -139,11 +194,7 @@ fn suite_part(page: &mut String, suite: &SuiteSummary<'_>, limit: usize, rows: u
         }
         metrics(page, suite, subject);
     }
-    let counts: Vec<String> = pick::counts(suite)
-        .into_iter()
-        .map(|(verdict, number)| format!("{} {number} {}", case_mark(verdict), verdict.name()))
-        .collect();
-    paragraph(page, &counts.join(" · "));
+    paragraph(page, &counts(suite).join(" · "));
     findings(page, suite, limit);
     case_table(page, suite, limit, rows);
     for step in pick::next_steps(suite) {
@@ -390,6 +441,11 @@ fn row(page: &mut String, cells: &[String]) {
     page.push_str("|\n");
 }
 
+/// A sentence of bounded length that is no markup.
+fn sentence(text: &str) -> String {
+    escaped(head(text, LONGEST_SENTENCE).0)
+}
+
 /// A text in one line that is no markup.
 fn escaped(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -515,6 +571,17 @@ mod tests {
             let page = page(&world.summary(), COMMENT);
             assert!(page.chars().count() < COMMENT.largest, "{}", page.len());
         }
+    }
+
+    #[test]
+    fn a_comment_says_little_where_there_is_nothing_to_do() {
+        let world = World::new();
+        let mut summary = world.summary();
+        summary.verdict = Verdict::Pass;
+        summary.suites.remove(0);
+        let mut bytes = Vec::new();
+        write_comment(&summary, &mut bytes).unwrap();
+        insta::assert_snapshot!(String::from_utf8(bytes).unwrap());
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub fn render_case(shown: Subject<'_, '_>, style: &Style) -> String {
 pub fn render_question(shown: Subject<'_, '_>, question: &Question<'_>, style: &Style) -> String {
     let mut screen = Screen::new(style);
     let mut line = Line::new();
-    line.add(&one_line(question.title), Look::Bold);
+    line.add(&one_line(head(question.title, 500).0), Look::Bold);
     screen.wrapped(&line, 0, 2);
     screen.case_title(shown);
     screen.inputs(shown.case, ASKED_LINES);
@@ -82,7 +82,7 @@ pub fn render_question(shown: Subject<'_, '_>, question: &Question<'_>, style: &
     }
     screen.blank();
     for note in question.notes {
-        screen.aside(note);
+        screen.aside(head(note, 1_000).0);
     }
     screen.blank();
     for keys in question.keys {
@@ -114,10 +114,11 @@ impl Screen {
         self.wrapped(&line, 0, 2);
         let facts = one_line(&subject_facts(shown.subject));
         self.aside(&format!(
-            "{} · run {} · {} · {facts}",
+            "{} · run {} · {} · {}",
             shown.suite.suite,
             shown.suite.run.id,
-            iso_time(shown.suite.run.started_at)
+            iso_time(shown.suite.run.started_at),
+            head(&facts, 1_000).0
         ));
         for fact in [case.why.clone(), facts::marks(case), case.tags.join(" ")] {
             if !fact.is_empty() {
