@@ -106,3 +106,46 @@ impl Decisions {
         Ok(parsed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        let error = Decisions::parse(&Source::new("d.json", text)).unwrap_err();
+        error.render(false)
+    }
+
+    #[test]
+    fn a_file_that_says_something_else_is_refused_where_it_says_it() {
+        let file = |decisions: &str| {
+            format!(
+                "{{\"format\": \"regauge-decisions/1\", \"suite\": \"s\", \"run\": \"r\",\n \"decisions\": [{decisions}]}}"
+            )
+        };
+        for (name, text) in [
+            ("broken", "{\"format\": 1".to_owned()),
+            (
+                "unknown_action",
+                file("{\"case\": \"a\", \"action\": \"approve\"}"),
+            ),
+            (
+                "unknown_key",
+                file("{\"case\": \"a\", \"action\": \"skip\", \"because\": \"x\"}"),
+            ),
+            (
+                "twice",
+                file(
+                    "{\"case\": \"a\", \"action\": \"skip\"}, {\"case\": \"a\", \"action\": \"accept\"}",
+                ),
+            ),
+            (
+                "edit_without_value",
+                file("{\"case\": \"a\", \"action\": \"edit\"}"),
+            ),
+            ("newer", file("").replace("/1", "/2")),
+        ] {
+            insta::assert_snapshot!(name, refused(&text));
+        }
+    }
+}

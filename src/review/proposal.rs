@@ -220,10 +220,16 @@ impl Judged<'_, '_> {
             Some(golden) if *golden == proposed => has_moved.then_some(Kind::Stale)?,
             Some(_) if is_worse => Kind::Regressed,
             Some(_) if trial.passed != Some(true) => return None,
-            Some(_) if self.summary.verdict != CaseVerdict::Unchanged => Kind::Changed,
+            // Other white space, or the same data in another form, is no other answer.
+            Some(golden) if self.is_other() && differs(golden, &proposed) => Kind::Changed,
             Some(_) => has_moved.then_some(Kind::Stale)?,
         };
         Some((kind, proposed))
+    }
+
+    /// Whether the answers are others than those of the baseline.
+    fn is_other(&self) -> bool {
+        self.summary.verdict != CaseVerdict::Unchanged
     }
 
     /// The trial that speaks for the case: of those that pass, or of those that fail, one with the most frequent
@@ -250,6 +256,12 @@ impl Judged<'_, '_> {
             .copied()
             .max_by_key(|trial| frequency(trial))
     }
+}
+
+/// Whether two goldens differ in words or data.
+fn differs(golden: &Value, proposed: &Value) -> bool {
+    let diff = Diff::of(&as_text(golden), &as_text(proposed));
+    matches!(diff.kind, diff::Kind::Words | diff::Kind::Rewritten)
 }
 
 /// How a golden changes, in words.
