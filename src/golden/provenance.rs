@@ -135,7 +135,7 @@ mod tests {
         let text = Value::String(proposed.to_string());
         assert_eq!(case(&text).proposer().as_deref(), Some("large"), "in CSV");
         assert_eq!(
-            case(&json!({"proposed_by": "large", "by": "ann"})).proposer(),
+            case(&json!({"proposed_by": "large", "by": "reviewer"})).proposer(),
             None
         );
         assert_eq!(case(&json!("a note of a person")).proposer(), None);

@@ -48,7 +48,7 @@ fn project(endpoint: &Endpoint, golden: &str, dataset: &str) -> Project {
         .workspace(&endpoint.url())
         .file("suites/words.yaml", &SUITE.replace("words.yaml", dataset))
         .file(&format!("golden/{dataset}"), golden)
-        .env("USER", "ann");
+        .env("USER", "reviewer");
     project.run(&["run", "--report", "none"]).expect_code(0);
     let answers = Answers::by(|asked| {
         let user = asked.user();
@@ -239,7 +239,7 @@ fn a_script_decides_with_a_file_and_csv_and_json_lines_keep_their_form() {
         let project = project(&endpoint, golden, dataset);
         decide(&project, &["one", "three"], "accept");
         project
-            .run(&["review", "--apply", "decisions.json", "--by", "bob"])
+            .run(&["review", "--apply", "decisions.json", "--by", "maintainer"])
             .expect_code(0);
         let text = stable(&project.read(&format!("golden/{dataset}")));
         insta::assert_snapshot!(dataset.replace('.', "_"), text.replace('\r', "␍"));

@@ -19,7 +19,7 @@ fn change(row: usize, expected: impl Into<Value>) -> Change {
     Change {
         row,
         expected: expected.into(),
-        golden: json!({"by": "ann", "run": "r1"}),
+        golden: json!({"by": "reviewer", "run": "r1"}),
     }
 }
 
@@ -44,7 +44,7 @@ fn a_line_of_json_keeps_its_order_and_its_spaces() {
             &file(),
             &[change(0, "ü\n\"x\""), change(1, json!({"a": [1, "b"]}))]
         ),
-        "{\"expected\": \"ü\\n\\\"x\\\"\",  \"id\": \"1\", \"q\": {\"x\": [1,2]}, \"golden\": {\"by\": \"ann\", \"run\": \"r1\"}}\r\n\n{\"id\":\"2\",\"q\":\"x\",\"expected\":{\"a\":[1,\"b\"]},\"golden\":{\"by\":\"ann\",\"run\":\"r1\"}}\n{ \"id\" : \"3\" , \"q\": 1.50 }"
+        "{\"expected\": \"ü\\n\\\"x\\\"\",  \"id\": \"1\", \"q\": {\"x\": [1,2]}, \"golden\": {\"by\": \"reviewer\", \"run\": \"r1\"}}\r\n\n{\"id\":\"2\",\"q\":\"x\",\"expected\":{\"a\":[1,\"b\"]},\"golden\":{\"by\":\"reviewer\",\"run\":\"r1\"}}\n{ \"id\" : \"3\" , \"q\": 1.50 }"
     );
 }
 
@@ -58,12 +58,12 @@ fn a_row_of_csv_keeps_its_quotes_and_its_line_ends() {
             &file(),
             &[change(0, "x, \"y\""), change(1, "z"), change(2, "new")]
         ),
-        "id,\"q\", expected ,golden\r\n1,\"a\r\n\"\"b\"\"\",\"x, \"\"y\"\"\",\"{\"\"by\"\": \"\"ann\"\", \"\"run\"\": \"\"r1\"\"}\"\r\n\r\n2,c,\"z\",\"{\"\"by\"\": \"\"ann\"\", \"\"run\"\": \"\"r1\"\"}\"\r\n3,d,new,\"{\"\"by\"\": \"\"ann\"\", \"\"run\"\": \"\"r1\"\"}\""
+        "id,\"q\", expected ,golden\r\n1,\"a\r\n\"\"b\"\"\",\"x, \"\"y\"\"\",\"{\"\"by\"\": \"\"reviewer\"\", \"\"run\"\": \"\"r1\"\"}\"\r\n\r\n2,c,\"z\",\"{\"\"by\"\": \"\"reviewer\"\", \"\"run\"\": \"\"r1\"\"}\"\r\n3,d,new,\"{\"\"by\"\": \"\"reviewer\"\", \"\"run\"\": \"\"r1\"\"}\""
     );
     let text = "golden,id,q\n,1,a\n,2,b\n";
     assert_eq!(
         after("a.csv", text, &file(), &[change(1, "x")]),
-        "golden,id,q,expected\n,1,a,\n\"{\"\"by\"\": \"\"ann\"\", \"\"run\"\": \"\"r1\"\"}\",2,b,x\n"
+        "golden,id,q,expected\n,1,a,\n\"{\"\"by\"\": \"\"reviewer\"\", \"\"run\"\": \"\"r1\"\"}\",2,b,x\n"
     );
 }
 
@@ -74,7 +74,7 @@ const YAML: &str = "\
   q: a
 - id: two
   expected: 'it''s'
-  golden: { by: bob }
+  golden: { by: maintainer }
   q: |
     several
     lines
@@ -137,7 +137,7 @@ fn cases_in_a_suite_are_edited_there() {
     let suite = "name: s\ncases:\n  - id: a\n    q: 1\nscorers: [exact]\n";
     assert_eq!(
         after("s.yaml", suite, &CaseSource::Inline, &[change(0, "x")]),
-        "name: s\ncases:\n  - id: a\n    q: 1\n    expected: x\n    golden: {\"by\": \"ann\", \"run\": \"r1\"}\nscorers: [exact]\n"
+        "name: s\ncases:\n  - id: a\n    q: 1\n    expected: x\n    golden: {\"by\": \"reviewer\", \"run\": \"r1\"}\nscorers: [exact]\n"
     );
 }
 
