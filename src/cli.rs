@@ -1,5 +1,6 @@
 //! The command line: one file for each command, and the only code that prints.
 
+mod actions;
 mod baseline;
 mod calls;
 mod check;
@@ -17,12 +18,14 @@ mod outcome;
 mod progress;
 mod report;
 mod rescore;
+mod review;
 mod run;
 mod schema;
 mod score;
 mod scorers;
 mod select;
 mod selftest;
+mod show;
 mod signals;
 
 use std::ffi::OsString;
@@ -44,6 +47,8 @@ pub struct Context {
     pub environment: Environment,
     /// The folder that it was started in.
     pub folder: PathBuf,
+    /// Whether a person can press keys.
+    pub stdin_is_terminal: bool,
     /// Whether results go to a terminal.
     pub stdout_is_terminal: bool,
     /// Whether progress goes to a terminal.
@@ -171,8 +176,12 @@ enum Command {
     Compare(compare::CompareArgs),
     /// Write the reports of a run again; no call is made.
     Report(report::ReportArgs),
+    /// Show one case of a run: input, expected output, answers of both sides, scores.
+    Show(show::ShowArgs),
     /// Grade the answers of a run again with the scorers of today; no call is made.
     Rescore(rescore::RescoreArgs),
+    /// Decide which new answers of a run become goldens.
+    Review(review::ReviewArgs),
     /// List runs.
     History(history::HistoryArgs),
     /// Show or set the run that a suite is compared with.
@@ -219,7 +228,9 @@ fn dispatch(cli: &Cli, context: &Context, console: &Console) -> Result<Exit> {
         Command::Run(args) => run::run(args, &workspace()?, console, cli.global.progress),
         Command::Compare(args) => compare::run(args, &workspace()?, console),
         Command::Report(args) => report::run(args, &workspace()?, console),
+        Command::Show(args) => show::run(args, &workspace()?, console),
         Command::Rescore(args) => rescore::run(args, &workspace()?, console),
+        Command::Review(args) => review::run(args, &workspace()?, context, console),
         Command::History(args) => history::run(args, &workspace()?, console),
         Command::Baseline(args) => {
             baseline::run(args, &workspace()?, context, (console, cli.global.progress))

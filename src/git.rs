@@ -11,6 +11,12 @@ pub fn head(folder: &Path) -> Option<(String, bool)> {
     Some((commit, is_dirty))
 }
 
+/// The path of a folder inside of its repository, with a slash at its end; empty for the root, and without git.
+pub fn prefix(folder: &Path) -> String {
+    let output = run(folder, &["rev-parse", "--show-prefix"]);
+    output.as_ref().and_then(text).unwrap_or_default()
+}
+
 /// Whether a commit is an ancestor of another, or the same; `None` where git does not know one of them.
 pub fn is_ancestor(folder: &Path, old: &str, new: &str) -> Option<bool> {
     // A name from a file must not be read as an option.

@@ -4,6 +4,7 @@
 //! data: `{{ … }}` in it is text.
 
 mod cells;
+pub mod provenance;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -49,7 +50,7 @@ pub fn schema() -> Value {
             "critical": {"type": "boolean", "description": "whether this case is a gate of its own, which a drop of half of its trials fails (default false)"},
             "must_pass": {"type": "boolean", "description": "whether every trial of this case must pass, whatever the others do (default false)"},
             "scorers": {"type": "array", "description": "scorers of this case, beside or over those of the suite"},
-            "golden": {"type": "object", "description": "where the approved output came from"},
+            "golden": {"type": ["object", "string"], "description": "where the approved output came from; `regauge review` writes it: `by`, `at`, `why`, the `run`, `prompt`, `model` and `dataset` with their digests. With `proposed_by` and without `by` a model proposed the output, and the case is not gated until a person approves it"},
         },
     })
 }
@@ -135,7 +136,8 @@ pub struct Columns {
 }
 
 impl Columns {
-    fn column<'a>(&'a self, reserved: &'a str) -> &'a str {
+    /// The column of the file that holds a reserved one.
+    pub fn column<'a>(&'a self, reserved: &'a str) -> &'a str {
         self.reserved.get(reserved).map_or(reserved, String::as_str)
     }
 }
@@ -154,12 +156,17 @@ pub fn load(
     place: &Place,
 ) -> Result<Dataset> {
     workspace.check_file(path, place)?;
-    let source = workspace.read(path)?;
+    parse(&workspace.read(path)?, columns, place)
+}
+
+/// The same for a text that was read already.
+pub fn parse(source: &Source, columns: &Columns, place: &Place) -> Result<Dataset> {
+    let path = &*source.file;
     let mut problems = Problems::default();
     let rows = match path.rsplit('.').next() {
-        Some("jsonl" | "ndjson") => read_jsonl(&source, &mut problems),
-        Some("csv") => read_csv(&source, &mut problems),
-        Some("yaml" | "yml") => read_yaml(&source, &mut problems),
+        Some("jsonl" | "ndjson") => read_jsonl(source, &mut problems),
+        Some("csv") => read_csv(source, &mut problems),
+        Some("yaml" | "yml") => read_yaml(source, &mut problems),
         _ => {
             return Err(
                 Diagnostic::new(format!("cannot tell the format of `{path}`"))
@@ -170,7 +177,7 @@ pub fn load(
         }
     };
     check_columns(columns, &rows, &mut problems);
-    let cases = cases_of(&source, rows, columns, &mut problems);
+    let cases = cases_of(source, rows, columns, &mut problems);
     if cases.is_empty() && problems.is_empty() {
         problems.push(
             Diagnostic::new(format!("the dataset `{path}` is empty"))

@@ -17,6 +17,7 @@ pub mod plan;
 pub mod prompt;
 pub mod provider;
 pub mod report;
+pub mod review;
 pub mod scorer;
 pub mod secret;
 pub mod shape;

@@ -3,6 +3,7 @@
 //! Reports compute nothing: what they say was found by `compare`. All text that comes from outside, the names in it
 //! included, is hostile: each format has its own way to make it inert, and a test that looks for it.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -12,13 +13,17 @@ use crate::error::{Diagnostic, Error, Result};
 use crate::files::replace_file_with;
 
 pub mod csv;
+pub mod ctrf;
 mod facts;
+pub mod github;
+pub mod gitlab;
 pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
 mod pick;
 mod show;
+mod standing;
 pub mod terminal;
 #[cfg(test)]
 mod testing;
@@ -36,6 +41,14 @@ pub enum Format {
     Junit,
     /// The summary of a CI step.
     Markdown,
+    /// The body of a comment on a pull request, which the next run writes over.
+    Comment,
+    /// Annotations of GitHub Actions.
+    Github,
+    /// The code-quality report of GitLab.
+    Gitlab,
+    /// Cases and gates as tests, as CTRF has them.
+    Ctrf,
 }
 
 impl Format {
@@ -46,6 +59,10 @@ impl Format {
         Self::Json,
         Self::Junit,
         Self::Markdown,
+        Self::Comment,
+        Self::Github,
+        Self::Gitlab,
+        Self::Ctrf,
     ];
 
     /// Its name on the command line.
@@ -56,6 +73,10 @@ impl Format {
             Self::Json => "json",
             Self::Junit => "junit",
             Self::Markdown => "markdown",
+            Self::Comment => "comment",
+            Self::Github => "github",
+            Self::Gitlab => "gitlab",
+            Self::Ctrf => "ctrf",
         }
     }
 
@@ -80,12 +101,30 @@ impl Format {
             Self::Json => &["report.json"],
             Self::Junit => &["junit.xml"],
             Self::Markdown => &["summary.md"],
+            Self::Comment => &["comment.md"],
+            Self::Github => &["annotations.txt"],
+            Self::Gitlab => &["gl-code-quality-report.json"],
+            Self::Ctrf => &["ctrf-report.json"],
         }
     }
 }
 
-/// Writes the files of `formats` to `out_dir`, each as a whole or not at all, and says which.
-pub fn write(summary: &Summary<'_>, formats: &[Format], out_dir: &Path) -> Result<Vec<PathBuf>> {
+/// Where reports are written, and what they are about.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// The folder for the files.
+    pub folder: &'a Path,
+    /// The path of the workspace inside of its repository, empty or with a slash at its end: CI servers look for files
+    /// from the root of it.
+    pub prefix: &'a str,
+}
+
+/// Writes the files of `formats`, each as a whole or not at all, and says which.
+pub fn write(
+    summary: &Summary<'_>,
+    formats: &[Format],
+    target: Target<'_>,
+) -> Result<Vec<PathBuf>> {
     let wanted = Format::ALL.iter().filter(|format| formats.contains(format));
     let files: Vec<(Format, &str)> = wanted
         .flat_map(|format| format.files().iter().map(|name| (*format, *name)))
@@ -94,9 +133,7 @@ pub fn write(summary: &Summary<'_>, formats: &[Format], out_dir: &Path) -> Resul
     std::thread::scope(|scope| {
         let writers: Vec<_> = files
             .iter()
-            .map(|(format, name)| {
-                scope.spawn(move || write_file(summary, *format, out_dir.join(name)))
-            })
+            .map(|(format, name)| scope.spawn(move || write_file(summary, *format, name, target)))
             .collect();
         let panicked = || Err(Error::new("a report could not be written"));
         writers
@@ -106,14 +143,24 @@ pub fn write(summary: &Summary<'_>, formats: &[Format], out_dir: &Path) -> Resul
     })
 }
 
-fn write_file(summary: &Summary<'_>, format: Format, path: PathBuf) -> Result<PathBuf> {
+fn write_file(
+    summary: &Summary<'_>,
+    format: Format,
+    name: &str,
+    target: Target<'_>,
+) -> Result<PathBuf> {
+    let (path, prefix) = (target.folder.join(name), target.prefix);
     replace_file_with(&path, |file| match format {
         Format::Html => html::write(summary, file),
-        Format::Csv if path.ends_with("trials.csv") => csv::write_trials(summary, file),
+        Format::Csv if name == "trials.csv" => csv::write_trials(summary, file),
         Format::Csv => csv::write_cases(summary, file),
         Format::Json => json::write(summary, file),
         Format::Junit => junit::write(summary, file),
         Format::Markdown => markdown::write(summary, file),
+        Format::Comment => markdown::write_comment(summary, file),
+        Format::Github => file.write_all(github::render(summary, prefix).as_bytes()),
+        Format::Gitlab => gitlab::write(summary, prefix, file),
+        Format::Ctrf => ctrf::write(summary, file),
     })?;
     Ok(path)
 }
@@ -126,8 +173,20 @@ pub fn show_time(milliseconds: i64) -> String {
     )
 }
 
+/// A moment as ISO 8601 has it.
+pub fn iso_time(milliseconds: i64) -> String {
+    show::iso_time(milliseconds)
+}
+
+/// A text in one line without anything that a terminal would obey.
+pub fn one_line(text: &str) -> String {
+    show::one_line(&show::stripped(text))
+}
+
 #[cfg(test)]
 mod tests {
+    mod hostile;
+
     use super::testing::World;
     use super::*;
 
@@ -139,7 +198,7 @@ mod tests {
         let error = Format::named("pdf").unwrap_err().to_string();
         assert_eq!(
             error,
-            "there is no report `pdf` (reports are html, csv, json, junit, markdown)"
+            "there is no report `pdf` (reports are html, csv, json, junit, markdown, comment, github, gitlab, ctrf)"
         );
     }
 
@@ -148,7 +207,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let world = World::new();
         let formats = [Format::Markdown, Format::Json, Format::Csv, Format::Csv];
-        let written = write(&world.summary(), &formats, &folder.path().join("out")).unwrap();
+        let target = Target {
+            folder: &folder.path().join("out"),
+            prefix: "",
+        };
+        let written = write(&world.summary(), &formats, target).unwrap();
         let names: Vec<&str> = written
             .iter()
             .map(|path| path.file_name().unwrap().to_str().unwrap())

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
-use crate::document::{Document, Key, Node};
+use crate::document::{Document, Key, Node, Source};
 use crate::error::{Diagnostic, Place, Problems, Result};
 use crate::exchange::Params;
 use crate::golden::{self, Columns, Dataset};
@@ -127,6 +127,56 @@ pub struct Suite {
     pub baseline: Option<(String, Place)>,
     /// The file.
     pub document: Document,
+}
+
+/// Where the cases of a suite stand.
+#[derive(Debug, Clone)]
+pub enum CaseSource {
+    /// In the suite itself.
+    Inline,
+    /// In a file of their own.
+    File(Box<CaseFile>),
+}
+
+/// A file of cases.
+#[derive(Debug, Clone)]
+pub struct CaseFile {
+    /// Its path in the workspace.
+    pub path: String,
+    /// How its columns are read.
+    pub columns: Columns,
+    /// Where the suite names it.
+    pub place: Place,
+}
+
+impl CaseSource {
+    /// The column that holds a reserved one.
+    pub fn column<'a>(&'a self, reserved: &'a str) -> &'a str {
+        match self {
+            Self::Inline => reserved,
+            Self::File(file) => file.columns.column(reserved),
+        }
+    }
+
+    /// The file, by its path in the workspace, where the suite stands in `suite`.
+    pub fn file<'a>(&'a self, suite: &'a str) -> &'a str {
+        match self {
+            Self::Inline => suite,
+            Self::File(file) => &file.path,
+        }
+    }
+
+    /// Reads the cases in the text of their file.
+    pub fn parse(&self, source: &Source) -> Result<Dataset> {
+        match self {
+            Self::Inline => {
+                let document = Document::parse(source.clone())?;
+                let cases = document.root.get("cases");
+                golden::inline(&document, cases.map(Node::items).unwrap_or_default())
+            }
+            Self::File(file) => golden::parse(source, &file.columns, &file.place),
+        }
+    }
 }
 
 /// The suites of the workspace by file, or those that `wanted` names by file or by name.
@@ -317,9 +367,10 @@ impl Suite {
         Ok(dataset)
     }
 
-    fn dataset(&self, workspace: &Workspace) -> Result<Dataset> {
-        if let Some(cases) = self.document.root.get("cases") {
-            return golden::inline(&self.document, cases.items());
+    /// Where the cases stand.
+    pub fn case_source(&self) -> Result<CaseSource> {
+        if self.document.root.get("cases").is_some() {
+            return Ok(CaseSource::Inline);
         }
         let Some(node) = self.document.root.get("dataset") else {
             return Err(Diagnostic::new("the suite has no cases")
@@ -330,8 +381,23 @@ impl Suite {
             .text()
             .or_else(|| node.get("path").and_then(Node::text))
             .unwrap_or_default();
-        let place = self.document.place(node.get("path").unwrap_or(node));
-        golden::load(workspace, path, &read_columns(&self.document, node), &place)
+        Ok(CaseSource::File(Box::new(CaseFile {
+            path: path.to_owned(),
+            columns: read_columns(&self.document, node),
+            place: self.document.place(node.get("path").unwrap_or(node)),
+        })))
+    }
+
+    fn dataset(&self, workspace: &Workspace) -> Result<Dataset> {
+        match self.case_source()? {
+            CaseSource::Inline => {
+                let cases = self.document.root.get("cases");
+                golden::inline(&self.document, cases.map(Node::items).unwrap_or_default())
+            }
+            CaseSource::File(file) => {
+                golden::load(workspace, &file.path, &file.columns, &file.place)
+            }
+        }
     }
 }
 

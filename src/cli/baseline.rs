@@ -87,7 +87,7 @@ pub(super) fn run(
 }
 
 /// Who runs the program, as the environment has it.
-fn user(context: &Context) -> &str {
+pub(super) fn user(context: &Context) -> &str {
     ["USER", "USERNAME"]
         .iter()
         .find_map(|name| context.environment.get(*name))

@@ -3,9 +3,11 @@
 
 use std::io::Write as _;
 
+use super::actions::Actions;
 use super::{Context, Exit, When};
-use crate::error::Error;
+use crate::error::{Diagnostic, Error, Result};
 use crate::report::terminal::Style;
+use crate::review::session::Key;
 
 /// Columns where the terminal does not say.
 const WIDTH: usize = 80;
@@ -21,6 +23,8 @@ pub(super) struct Console {
     colour_errors: bool,
     /// Whether a live progress bar makes sense.
     pub(super) is_live: bool,
+    /// The runner of GitHub Actions, where that started the program.
+    pub(super) actions: Option<Actions>,
 }
 
 impl Console {
@@ -65,6 +69,7 @@ impl Console {
             style,
             colour_errors: colour(context.stderr_is_terminal),
             is_live: context.stderr_is_terminal && !dumb && !set("CI"),
+            actions: Actions::find(&context.environment),
         }
     }
 
@@ -116,8 +121,48 @@ impl Console {
         }
     }
 
+    /// Prints a page on an empty screen.
+    pub(super) fn page(&self, text: &str) {
+        drop(console::Term::stdout().clear_screen());
+        self.print(text);
+    }
+
+    /// Waits for a key. Ctrl-C ends the program.
+    #[expect(
+        clippy::unused_self,
+        reason = "who has the console may ask; nobody else can"
+    )]
+    pub(super) fn key(&self) -> Result<Key> {
+        let key = console::Term::stdout()
+            .read_key()
+            .map_err(|error| no_key(&error))?;
+        Ok(match key {
+            console::Key::Char(c) => Key::Char(c),
+            console::Key::ArrowLeft => Key::Left,
+            console::Key::ArrowRight => Key::Right,
+            _ => Key::Other,
+        })
+    }
+
+    /// Waits for a line.
+    #[expect(
+        clippy::unused_self,
+        reason = "who has the console may ask; nobody else can"
+    )]
+    pub(super) fn read_line(&self) -> Result<String> {
+        console::Term::stdout()
+            .read_line()
+            .map_err(|error| no_key(&error))
+    }
+
     /// Prints a value as JSON.
     pub(super) fn json(&self, value: &serde_json::Value) {
         self.line(&format!("{value:#}"));
     }
+}
+
+fn no_key(error: &std::io::Error) -> Error {
+    Diagnostic::new("cannot read from the terminal")
+        .because(error)
+        .into()
 }

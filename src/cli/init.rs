@@ -1,5 +1,7 @@
 //! `regauge init`: a working example workspace that runs offline.
 
+mod ci;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -9,6 +11,7 @@ use super::{Context, Exit};
 use crate::error::{Diagnostic, Place, Result};
 use crate::files::replace_file;
 use crate::workspace;
+use ci::{Ci, Pipeline};
 
 /// The files of the example, by their path in the workspace. The answers were really given by the model that
 /// `regauge.yaml` names.
@@ -46,10 +49,17 @@ pub(super) struct InitArgs {
     /// The folder to make it in.
     #[arg(default_value = ".")]
     folder: PathBuf,
+    /// Also write a pipeline that runs the suites; in a folder that is a workspace already, only that.
+    #[arg(long, value_enum, value_name = "SERVER")]
+    ci: Option<Ci>,
 }
 
 pub(super) fn run(args: &InitArgs, context: &Context, console: &Console) -> Result<Exit> {
     let root = context.folder.join(&args.folder);
+    let is_workspace = root.join(workspace::FILE).is_file();
+    if is_workspace && let Some(ci) = args.ci {
+        return write(&Pipeline::new(ci, &root)?, console);
+    }
     if let Some((taken, _)) = FILES.iter().find(|(path, _)| root.join(path).exists()) {
         return Err(
             Diagnostic::new(format!("there is a file `{taken}` already"))
@@ -58,6 +68,12 @@ pub(super) fn run(args: &InitArgs, context: &Context, console: &Console) -> Resu
                 .into(),
         );
     }
+    // Git says where a folder stands only once it is there.
+    let pipeline = args.ci.map(|ci| {
+        drop(std::fs::create_dir_all(&root));
+        Pipeline::new(ci, &root)
+    });
+    let pipeline = pipeline.transpose()?;
     for (path, text) in FILES {
         replace_file(&root.join(path), text.as_bytes())?;
     }
@@ -68,14 +84,24 @@ pub(super) fn run(args: &InitArgs, context: &Context, console: &Console) -> Resu
     if args.folder != Path::new(".") {
         console.line(&format!("  cd {}", args.folder.display()));
     }
-    console.line("  regauge check                                # everything is sound; what a run would cost");
-    console.line("  regauge run --replay --prompt triage@v1      # the good version, from recordings: no call");
-    console.line(
-        "  regauge run --replay                         # its rewrite, compared with that run",
-    );
+    for line in NEXT {
+        console.line(line);
+    }
     console.line(&format!(
         "\nthen put your own models into {}",
         workspace::FILE
     ));
+    pipeline.map_or(Ok(Exit::Pass), |pipeline| write(&pipeline, console))
+}
+
+/// What can be tried in a new workspace.
+const NEXT: &[&str] = &[
+    "  regauge check                                # everything is sound; what a run would cost",
+    "  regauge run --replay --prompt triage@v1      # the good version, from recordings: no call",
+    "  regauge run --replay                         # its rewrite, compared with that run",
+];
+
+fn write(pipeline: &Pipeline, console: &Console) -> Result<Exit> {
+    console.line(&format!("wrote {}", pipeline.write()?.display()));
     Ok(Exit::Pass)
 }

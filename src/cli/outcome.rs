@@ -11,18 +11,20 @@ use crate::compare::split::Cells;
 use crate::compare::{self, Compared};
 use crate::error::Result;
 use crate::execute::finish;
-use crate::history::baseline::Choice;
+use crate::git;
+use crate::history::baseline::{self, Choice};
 use crate::history::parts;
 use crate::history::run::{Header, Role, Run};
 use crate::history::store::History;
 use crate::plan::Plan;
-use crate::report::{self, Format, terminal};
+use crate::report::{self, Format, Target, terminal};
+use crate::suite;
 use crate::timeline::Timeline;
 use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
 pub(super) struct OutputArgs {
-    /// Reports to write, parted by commas; `none` for none.
+    /// Reports to write, parted by commas: html, csv, json, junit, markdown, comment, github, gitlab, ctrf; or none.
     #[arg(
         long,
         value_name = "FORMATS",
@@ -71,6 +73,25 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
+    /// The run that a person named, with the baseline that was named or that is found by rule.
+    pub(super) async fn find(
+        workspace: &Workspace,
+        history: &History,
+        named: &str,
+        baseline: Option<&str>,
+    ) -> Result<Self> {
+        let run = history.load(&history.resolve(named).await?).await?;
+        // The suite may be gone by now, or not be what it was; then only its history can say what to compare with.
+        let suite = suite::read(workspace, &run.header.file).ok();
+        let choice =
+            baseline::choose(workspace, history, &run.header, baseline, suite.as_ref()).await?;
+        let selection = &run.header.selection;
+        let plan = suite.and_then(|suite| {
+            Plan::new(workspace, suite, selection, run.header.started_at).ok()?
+        });
+        Self::load(history, run, choice, plan.as_ref()).await
+    }
+
     /// A run of the history with its baseline, and what was made for its sake. Where the suite is there, `plan` is its
     /// plan, and grades the baseline again if the scorers of the run are newer.
     pub(super) async fn load(
@@ -102,7 +123,7 @@ impl Comparison {
         })
     }
 
-    fn compared(&self) -> Compared<'_> {
+    pub(super) fn compared(&self) -> Compared<'_> {
         let part = |wanted| {
             let mut parts = self.parts.iter();
             parts.find(|(role, _)| *role == wanted).map(|(_, run)| run)
@@ -150,7 +171,24 @@ pub(super) fn publish(
 ) -> Result<Exit> {
     let compared: Vec<Compared<'_>> = comparisons.iter().map(Comparison::compared).collect();
     let summary = compare::summarize(&compared, args.strict);
-    let written = report::write(&summary, &args.formats()?, &workspace.root.join(&args.out))?;
+    let mut formats = args.formats()?;
+    let names_files = |format| matches!(format, &Format::Github | &Format::Gitlab);
+    let prefix = if formats.iter().any(names_files) {
+        git::prefix(&workspace.root)
+    } else {
+        String::new()
+    };
+    // The runner of GitHub Actions is told; for everybody else there is a file.
+    let actions = console.actions.as_ref();
+    let actions = actions.filter(|_| formats.contains(&Format::Github));
+    if actions.is_some() {
+        formats.retain(|format| *format != Format::Github);
+    }
+    let target = Target {
+        folder: &workspace.root.join(&args.out),
+        prefix: &prefix,
+    };
+    let written = report::write(&summary, &formats, target)?;
     if args.json || args.quiet {
         // The page for the terminal shows them itself.
         for warning in summary.suites.iter().flat_map(|suite| &suite.warnings) {
@@ -169,6 +207,9 @@ pub(super) fn publish(
         for path in shown {
             console.line(&format!("wrote {}", path.display()));
         }
+    }
+    if let Some(actions) = actions {
+        actions.tell(&summary, &prefix, args.json, console)?;
     }
     Ok(Exit::of_code(summary.exit.code))
 }

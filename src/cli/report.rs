@@ -7,10 +7,7 @@ use super::calls::block_on;
 use super::console::Console;
 use super::outcome::{self, Comparison, OutputArgs};
 use crate::error::Result;
-use crate::history::baseline;
 use crate::history::store::History;
-use crate::plan::Plan;
-use crate::suite;
 use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
@@ -28,17 +25,8 @@ pub(super) struct ReportArgs {
 pub(super) fn run(args: &ReportArgs, workspace: &Workspace, console: &Console) -> Result<Exit> {
     let comparison = block_on(async {
         let history = History::open(workspace).await?;
-        let run = history.load(&history.resolve(&args.run).await?).await?;
-        // The suite may be gone by now, or not be what it was; then only its history can say what to compare with.
-        let suite = suite::read(workspace, &run.header.file).ok();
-        let named = args.baseline.as_deref();
-        let choice =
-            baseline::choose(workspace, &history, &run.header, named, suite.as_ref()).await?;
-        let selection = &run.header.selection;
-        let plan = suite.and_then(|suite| {
-            Plan::new(workspace, suite, selection, run.header.started_at).ok()?
-        });
-        Comparison::load(&history, run, choice, plan.as_ref()).await
+        let baseline = args.baseline.as_deref();
+        Box::pin(Comparison::find(workspace, &history, &args.run, baseline)).await
     })?;
     outcome::publish(&[comparison], &args.output, workspace, console)
 }

@@ -9,13 +9,14 @@ use crate::error::{Diagnostic, Result};
 use crate::git;
 use crate::history::run::{Git, Header, Status, SubjectRecord};
 use crate::plan::{Plan, Subject};
-use crate::suite::quarantine::Quarantine;
+use crate::suite::quarantine::{Quarantine, unapproved};
 
 /// A record for a run that is about to begin.
 pub fn new_header(plan: &Plan, invocation: &str, git: Option<&Git>, started_at: i64) -> Header {
     let entries = plan.suite.quarantine.iter().map(|(entry, _)| entry.clone());
-    let (quarantine, quarantine_expired) =
-        entries.partition(|entry: &Quarantine| entry.is_in_force(started_at));
+    let (mut quarantine, quarantine_expired): (Vec<Quarantine>, Vec<Quarantine>) =
+        entries.partition(|entry| entry.is_in_force(started_at));
+    quarantine.extend(unapproved(&plan.dataset.cases));
     Header {
         id: Uuid::now_v7().to_string(),
         invocation: invocation.to_owned(),

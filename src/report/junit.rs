@@ -1,28 +1,26 @@
 //! junit.xml: for CI servers that show tests.
 //!
-//! One test suite for each suite and subject. A case is a test that fails where it regressed and errs where it has no
-//! result; a gate is a test that fails where it regressed and errs where it is unmeasured. An open gate fails only
-//! where the invocation does because of it. What is neither good nor bad is a property.
+//! One test suite for each suite and subject, whose tests are its gates and its cases. The file keeps to the schema of
+//! the xUnit plugin of Jenkins, which is the strictest in use: what is neither good nor bad is the output of a test,
+//! and the trials that make a case flaky are its `flakyFailure`s.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
-use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
-
-use super::show::{head, iso_time, one_line, passed, visible};
-use super::{facts, pick};
-use crate::compare::summary::{
-    CaseSummary, CaseVerdict, MetricSummary, MustPass, SubjectSummary, SuiteSummary, Summary,
-    Verdict,
+use quick_junit::{
+    NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestRerun, TestSuite,
 };
+
+use super::show::{head, iso_time, one_line, visible};
+use super::standing::{Standing, Test, flaky_failures, spent_ms, tests};
+use super::{facts, pick};
+use crate::compare::summary::{CaseSummary, SubjectSummary, SuiteSummary, Summary};
 use crate::text::diff::Diff;
 
 /// Characters of a text that are shown.
 const LONGEST: usize = 2_000;
 /// Failed cases that are shown with what their answer is and was.
 const DETAILED: usize = 500;
-/// The exit code of an open verdict that counts as a failure.
-const OPEN_FAILS: u8 = 4;
 
 /// Writes the tests.
 pub fn write(summary: &Summary<'_>, mut out: impl Write) -> io::Result<()> {
@@ -33,7 +31,10 @@ pub fn write(summary: &Summary<'_>, mut out: impl Write) -> io::Result<()> {
             report.add_test_suite(test_suite(summary, suite, subject, &mut detailed));
         }
     }
-    report.serialize(&mut out).map_err(io::Error::other)
+    let text = report.to_string().map_err(io::Error::other)?;
+    // The sum of what was skipped is no attribute of the whole in the schema of Jenkins; each suite has its own.
+    let skipped = format!(" skipped=\"{}\"", report.skipped);
+    out.write_all(text.replacen(&skipped, "", 1).as_bytes())
 }
 
 fn test_suite(
@@ -43,12 +44,15 @@ fn test_suite(
     detailed: &mut usize,
 ) -> TestSuite {
     let class = line(&format!("{}.{}", suite.suite, subject.name));
-    let mut tests = TestSuite::new(class.as_str());
-    tests
-        .extra
-        .insert("timestamp".into(), iso_time(suite.run.started_at).into());
+    let mut all = TestSuite::new(class.as_str());
+    for (name, value) in [
+        ("timestamp", iso_time(suite.run.started_at)),
+        ("file", line(suite.file)),
+    ] {
+        all.extra.insert(name.into(), value.into());
+    }
     let baseline = suite.baseline.as_ref().map_or("", |run| run.id);
-    tests.add_properties([
+    all.add_properties([
         property("verdict", subject.verdict.name()),
         property("run", suite.run.id),
         property("baseline", baseline),
@@ -56,117 +60,66 @@ fn test_suite(
         property("model", subject.model),
     ]);
     for note in facts::notes(subject) {
-        tests.add_property(property("note", &note));
+        all.add_property(property("note", &note));
     }
     for warning in &suite.warnings {
-        tests.add_property(property("warning", warning));
+        all.add_property(property("warning", warning));
     }
-    for metric in subject.gates() {
-        tests.add_test_case(gate_test(summary, &class, metric));
-    }
-    for case in &subject.must_pass {
-        tests.add_test_case(must_pass_test(&class, case));
-    }
-    for case in &subject.cases {
-        tests.add_test_case(case_test(&class, case, detailed));
-    }
-    tests
-}
-
-fn gate_test(summary: &Summary<'_>, class: &str, metric: &MetricSummary<'_>) -> TestCase {
-    let kind = match metric.verdict {
-        Some(Verdict::Regressed) => Some(NonSuccessKind::Failure),
-        Some(Verdict::Inconclusive) if summary.exit.code == OPEN_FAILS => {
-            Some(NonSuccessKind::Failure)
+    for test in tests(summary, suite, subject) {
+        let mut shown = test_case(&test, &class);
+        if let Some(case) = test.case {
+            add_case(&mut shown, &test, case, &suite.metric_names, detailed);
         }
-        Some(Verdict::Unmeasured) => Some(NonSuccessKind::Error),
-        Some(Verdict::Improved | Verdict::Pass | Verdict::NoBaseline | Verdict::Inconclusive)
-        | None => None,
-    };
-    let verdict = metric.verdict.map_or("shown only", Verdict::name);
-    let name = format!("gate {}", facts::name(metric));
-    let mut test = test_case(&name, class, kind, verdict);
-    if kind.is_some() {
-        test.status.set_message(line(&metric.sentence));
-    } else {
-        test.add_property(property("verdict", verdict));
-        test.set_system_out(line(&metric.sentence));
+        all.add_test_case(shown);
     }
-    test
+    all
 }
 
-fn must_pass_test(class: &str, case: &MustPass<'_>) -> TestCase {
-    let kind = (!case.holds).then_some(NonSuccessKind::Failure);
-    let name = format!("must pass {}", case.case);
-    let mut test = test_case(&name, class, kind, Verdict::Regressed.name());
-    if kind.is_some() {
-        test.status.set_message(line(&case.sentence));
+fn test_case(test: &Test<'_, '_>, class: &str) -> TestCase {
+    let mut status = match test.standing {
+        Standing::Passed => TestCaseStatus::success(),
+        Standing::Failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Standing::Errored => TestCaseStatus::non_success(NonSuccessKind::Error),
+        Standing::Skipped => TestCaseStatus::skipped(),
+    };
+    if test.standing != Standing::Passed {
+        status.set_type(test.verdict);
+        status.set_message(line(&test.reason));
     }
-    test
+    let mut shown = TestCase::new(line(&test.name), status);
+    shown.set_classname(class);
+    // Viewers show the output of a test that passed, and no properties.
+    if test.standing == Standing::Passed && !test.reason.is_empty() {
+        shown.set_system_out(line(&format!("{}: {}", test.verdict, test.reason)));
+    }
+    shown
 }
 
-fn case_test(class: &str, case: &CaseSummary<'_>, detailed: &mut usize) -> TestCase {
-    let kind = match case.verdict {
-        _ if case.quarantine.is_some() => None,
-        CaseVerdict::Regressed => Some(NonSuccessKind::Failure),
-        CaseVerdict::Unmeasured => Some(NonSuccessKind::Error),
-        CaseVerdict::Suspect
-        | CaseVerdict::Flaky
-        | CaseVerdict::Changed
-        | CaseVerdict::Improved
-        | CaseVerdict::New
-        | CaseVerdict::InputChanged
-        | CaseVerdict::Removed
-        | CaseVerdict::Unchanged => None,
-    };
-    let mut test = test_case(case.id, class, kind, case.verdict.name());
-    let spent: f64 = case
-        .trials
-        .iter()
-        .filter_map(|trial| trial.latency_ms)
-        .sum();
-    if let Ok(spent) = Duration::try_from_secs_f64(spent / 1000.0) {
-        test.set_time(spent);
+/// What a case has and a gate has not: the time that it took, its answers, the trials that make it flaky.
+fn add_case(
+    shown: &mut TestCase,
+    test: &Test<'_, '_>,
+    case: &CaseSummary<'_>,
+    names: &[&str],
+    detailed: &mut usize,
+) {
+    if let Ok(spent) = Duration::try_from_secs_f64(spent_ms(case) / 1000.0) {
+        shown.set_time(spent);
     }
-    let trials = format!(
-        "trials passed: {} → {}",
-        passed(case.passed_before),
-        passed(Some(case.passed))
-    );
-    if kind.is_some() {
-        test.status
-            .set_message(line(&format!("{trials}; {}", case.why)));
-        if *detailed > 0 {
+    match test.standing {
+        Standing::Failed | Standing::Errored if *detailed > 0 => {
             *detailed -= 1;
-            test.status.set_description(details(case));
+            shown.status.set_description(details(case));
         }
-    } else if let Some(entry) = facts::quarantine(case) {
-        test.status = TestCaseStatus::skipped();
-        let verdict = case.verdict.name();
-        test.status
-            .set_message(line(&format!("{verdict}; in quarantine {entry}; {trials}")));
-    } else if case.verdict == CaseVerdict::Removed {
-        test.status = TestCaseStatus::skipped();
-        test.status.set_message("in the baseline only");
-    } else if case.verdict != CaseVerdict::Unchanged {
-        test.add_property(property("verdict", case.verdict.name()));
-        test.add_property(property("trials", &trials));
-        if !case.why.is_empty() {
-            test.set_system_out(visible(head(&case.why, LONGEST).0));
+        Standing::Passed => {
+            for failure in flaky_failures(case, names) {
+                let mut rerun = TestRerun::new(NonSuccessKind::Failure);
+                rerun.set_type(test.verdict).set_message(line(&failure));
+                shown.status.add_rerun(rerun);
+            }
         }
+        Standing::Failed | Standing::Errored | Standing::Skipped => {}
     }
-    test
-}
-
-fn test_case(name: &str, class: &str, kind: Option<NonSuccessKind>, verdict: &str) -> TestCase {
-    let status = kind.map_or_else(TestCaseStatus::success, |kind| {
-        let mut status = TestCaseStatus::non_success(kind);
-        status.set_type(verdict);
-        status
-    });
-    let mut test = TestCase::new(line(name), status);
-    test.set_classname(class);
-    test
 }
 
 /// What the answer is, and what it was.
@@ -195,6 +148,8 @@ fn line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use quick_xml::events::Event;
+
     use super::super::testing::World;
     use super::*;
 
@@ -225,11 +180,142 @@ mod tests {
         );
     }
 
+    type Names = &'static [&'static str];
+
+    /// Elements of the schema of the xUnit plugin of Jenkins (junit-10.xsd): what may stand in them, the attributes
+    /// that they must have, and those that they may have.
+    const SCHEMA: &[(&str, Names, Names, Names)] = &[
+        (
+            "testsuites",
+            &["testsuite"],
+            &[],
+            &["name", "time", "tests", "failures", "errors"],
+        ),
+        (
+            "testsuite",
+            &[
+                "testsuite",
+                "properties",
+                "testcase",
+                "system-out",
+                "system-err",
+            ],
+            &["name", "tests", "failures", "errors"],
+            &[
+                "group",
+                "time",
+                "skipped",
+                "timestamp",
+                "hostname",
+                "id",
+                "package",
+                "file",
+                "log",
+                "url",
+            ],
+        ),
+        ("properties", &["property"], &[], &[]),
+        ("property", &[], &["name", "value"], &[]),
+        (
+            "testcase",
+            &[
+                "skipped",
+                "error",
+                "failure",
+                "rerunFailure",
+                "rerunError",
+                "flakyFailure",
+                "flakyError",
+                "system-out",
+                "system-err",
+            ],
+            &["name"],
+            &["time", "classname", "group"],
+        ),
+        ("failure", &[], &[], &["type", "message"]),
+        ("error", &[], &[], &["type", "message"]),
+        ("skipped", &[], &[], &["type", "message"]),
+        (
+            "flakyFailure",
+            &["stackTrace", "system-out", "system-err"],
+            &["type"],
+            &["message"],
+        ),
+        ("system-out", &[], &[], &[]),
+    ];
+
+    #[test]
+    fn the_file_keeps_to_the_schema_of_jenkins() {
+        let text = written(&World::new().summary());
+        let mut reader = quick_xml::Reader::from_str(&text);
+        let mut open: Vec<String> = Vec::new();
+        let mut seen = 0;
+        loop {
+            let event = reader.read_event().unwrap();
+            let (start, is_empty) = match &event {
+                Event::Start(start) => (start, false),
+                Event::Empty(start) => (start, true),
+                Event::End(_) => {
+                    open.pop();
+                    continue;
+                }
+                Event::Eof => break,
+                _ => continue,
+            };
+            let name = String::from_utf8(start.name().as_ref().to_vec()).unwrap();
+            let find = |name: &str| SCHEMA.iter().find(|element| element.0 == name);
+            let (_, _, must, may) = find(&name).unwrap_or_else(|| panic!("there is no {name}"));
+            if let Some(parent) = open.last() {
+                assert!(
+                    find(parent).unwrap().1.contains(&name.as_str()),
+                    "{name} in {parent}"
+                );
+            } else {
+                assert_eq!(name, "testsuites");
+            }
+            let attributes: Vec<String> = start
+                .attributes()
+                .map(|attribute| {
+                    String::from_utf8(attribute.unwrap().key.as_ref().to_vec()).unwrap()
+                })
+                .collect();
+            for attribute in &attributes {
+                let known = must.contains(&attribute.as_str()) || may.contains(&attribute.as_str());
+                assert!(known, "{attribute} of {name}");
+            }
+            assert!(
+                must.iter()
+                    .all(|name| attributes.iter().any(|other| other == name))
+            );
+            seen += 1;
+            if !is_empty {
+                open.push(name);
+            }
+        }
+        assert!(seen > 20 && open.is_empty());
+    }
+
+    #[test]
+    fn the_failed_trials_of_a_flaky_case_are_marked_and_fail_nothing() {
+        let world = World::new();
+        let mut summary = world.summary();
+        for case in &mut summary.suites[0].subjects[0].cases {
+            case.quarantine = None;
+        }
+        let text = written(&summary);
+        assert!(
+            text.contains("<flakyFailure message=\"trial 2: exact failed\" type=\"flaky\">"),
+            "{text}"
+        );
+        let report = Report::deserialize_from_str(&text).unwrap();
+        assert_eq!(report.test_suites[0].failures, 4);
+    }
+
     #[test]
     fn an_open_gate_fails_where_the_invocation_does() {
         let world = World::new();
         let mut summary = world.summary();
-        summary.exit.code = OPEN_FAILS;
+        summary.exit.code = 4;
         let report = Report::deserialize_from_str(&written(&summary)).unwrap();
         assert_eq!(report.test_suites[0].failures, 6);
     }

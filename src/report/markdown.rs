@@ -1,4 +1,7 @@
-//! summary.md: the summary of a CI step, at most [`LARGEST`] bytes.
+//! summary.md and comment.md: the summary of a CI step, and a shorter one for a pull request.
+//!
+//! The first lines name the suites in comments that nobody sees. A pipeline that finds the first of them in a comment
+//! of its own writes over it, so that a pull request has one comment and not one for each push.
 //!
 //! What a model wrote stands only in fences that are longer than any run of backticks in them; ids stand in code spans;
 //! names and sentences are escaped; table cells hold neither pipes nor line ends.
@@ -17,27 +20,138 @@ use crate::compare::summary::{
 use crate::text::diff::Diff;
 use crate::units::count;
 
-/// What CI servers take, less some room: GitHub refuses a step summary above one MiB.
-pub const LARGEST: usize = 900 * 1024;
-/// Kept free for what follows the cases of a suite.
-const RESERVED: usize = 32 * 1024;
+/// What CI servers take of a step summary, less some room: GitHub refuses one above one MiB.
+const SUMMARY: Room = Room {
+    largest: 900 * 1024,
+    reserved: 32 * 1024,
+    rows: 200,
+};
+/// GitHub refuses a comment above 65,536 characters.
+const COMMENT: Room = Room {
+    largest: 60_000,
+    reserved: 6_000,
+    rows: 20,
+};
 /// Groups of cases, and cases of a group, of which the difference is shown.
 const GROUPS: usize = 4;
 const CASES: usize = 3;
-/// Rows of a table of cases.
-const ROWS: usize = 200;
-/// Characters of a text in a fence, and of one in a line.
+/// Characters of a text in a fence, of one in a line, and of a sentence.
 const LONGEST: usize = 4_000;
 const LONGEST_LINE: usize = 500;
+const LONGEST_SENTENCE: usize = 1_000;
 
-/// Writes the page.
+/// How much a page may hold.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    /// Bytes of the page.
+    largest: usize,
+    /// Bytes kept free for what follows the cases of a suite.
+    reserved: usize,
+    /// Rows of a table of cases.
+    rows: usize,
+}
+
+/// Writes the summary of a CI step.
 pub fn write(summary: &Summary<'_>, mut out: impl Write) -> io::Result<()> {
     out.write_all(render(summary).as_bytes())
 }
 
-/// The page.
+/// Writes the body of a comment: in short where there is nothing to do.
+pub fn write_comment(summary: &Summary<'_>, mut out: impl Write) -> io::Result<()> {
+    let page = match summary.verdict {
+        Verdict::Improved | Verdict::Pass | Verdict::NoBaseline => short_page(summary, COMMENT),
+        Verdict::Inconclusive | Verdict::Unmeasured | Verdict::Regressed => page(summary, COMMENT),
+    };
+    out.write_all(page.as_bytes())
+}
+
+/// The summary of a CI step.
 pub fn render(summary: &Summary<'_>) -> String {
-    let mut page = String::new();
+    page(summary, SUMMARY)
+}
+
+/// Comments that name the suites, a line each, in an order that no verdict changes.
+fn markers(summary: &Summary<'_>) -> String {
+    let suites = summary.suites.iter();
+    let mut names: Vec<String> = suites.map(|suite| marker_name(suite.suite)).collect();
+    names.sort();
+    let lines = names
+        .iter()
+        .map(|name| format!("<!-- regauge:suite={name} -->\n"));
+    lines.collect()
+}
+
+/// A name that ends no comment: letters, digits, `_` and single hyphens; anything else as its bytes in hex.
+fn marker_name(name: &str) -> String {
+    let mut shown = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        let is_plain = byte.is_ascii_alphanumeric() || byte == b'_';
+        if is_plain || (byte == b'-' && !shown.ends_with('-')) {
+            shown.push(char::from(byte));
+        } else {
+            let _ = write!(shown, "%{byte:02x}");
+        }
+    }
+    shown
+}
+
+/// The page as it fits: whole, else in short.
+fn page(summary: &Summary<'_>, room: Room) -> String {
+    let whole = whole_page(summary, room);
+    if whole.len() <= room.largest {
+        whole
+    } else {
+        short_page(summary, room)
+    }
+}
+
+/// What came out of each suite in a few lines.
+fn short_page(summary: &Summary<'_>, room: Room) -> String {
+    let mut page = markers(summary);
+    for (index, suite) in summary.suites.iter().enumerate() {
+        if page.len() + room.reserved > room.largest {
+            let more = count(summary.suites.len() - index, "more suite");
+            paragraph(&mut page, &format!("{more} not shown."));
+            break;
+        }
+        heading(
+            &mut page,
+            3,
+            suite.verdict,
+            suite.suite,
+            suite.verdict.name(),
+        );
+        paragraph(&mut page, &sentence(&suite.headline));
+        let mut facts = vec![format!("Run {}", code(suite.run.id))];
+        facts.extend(
+            suite
+                .baseline
+                .as_ref()
+                .map(|run| format!("against {}", code(run.id))),
+        );
+        facts.extend(run_size(&suite.run));
+        facts.extend(counts(suite));
+        paragraph(&mut page, &facts.join(" · "));
+    }
+    paragraph(&mut page, &exit_line(summary));
+    page
+}
+
+fn exit_line(summary: &Summary<'_>) -> String {
+    let exit = &summary.exit;
+    format!("Exit code {}: {}", exit.code, sentence(&exit.cause))
+}
+
+/// Cases by verdict, each with its sign.
+fn counts(suite: &SuiteSummary<'_>) -> Vec<String> {
+    let counts = pick::counts(suite).into_iter();
+    counts
+        .map(|(verdict, number)| format!("{} {number} {}", case_mark(verdict), verdict.name()))
+        .collect()
+}
+
+fn whole_page(summary: &Summary<'_>, room: Room) -> String {
+    let mut page = markers(summary);
     let suites = &summary.suites;
     if suites.len() != 1 {
         heading(
@@ -47,11 +161,11 @@ pub fn render(summary: &Summary<'_>) -> String {
             "Regauge",
             summary.verdict.name(),
         );
-        paragraph(&mut page, &format!("**{}**", escaped(&summary.headline)));
+        paragraph(&mut page, &format!("**{}**", sentence(&summary.headline)));
     }
     for (index, suite) in suites.iter().enumerate() {
         let rest = suites.len() - index;
-        if page.len() + RESERVED > LARGEST {
+        if page.len() + room.reserved > room.largest {
             paragraph(
                 &mut page,
                 &format!("{} not shown.", count(rest, "more suite")),
@@ -59,21 +173,16 @@ pub fn render(summary: &Summary<'_>) -> String {
             break;
         }
         // Each suite may fill an equal part of what is left.
-        let limit = page.len() + (LARGEST - RESERVED - page.len()) / rest;
-        suite_part(&mut page, suite, limit);
+        let limit = page.len() + (room.largest - room.reserved - page.len()) / rest;
+        suite_part(&mut page, suite, limit, room.rows);
     }
-    let exit = format!(
-        "Exit code {}: {}",
-        summary.exit.code,
-        escaped(&summary.exit.cause)
-    );
-    paragraph(&mut page, &exit);
+    paragraph(&mut page, &exit_line(summary));
     page
 }
 
-fn suite_part(page: &mut String, suite: &SuiteSummary<'_>, limit: usize) {
+fn suite_part(page: &mut String, suite: &SuiteSummary<'_>, limit: usize, rows: usize) {
     heading(page, 2, suite.verdict, suite.suite, suite.verdict.name());
-    paragraph(page, &format!("**{}**", escaped(&suite.headline)));
+    paragraph(page, &format!("**{}**", sentence(&suite.headline)));
     for warning in &suite.warnings {
         paragraph(page, &format!("**Warning:** {}", escaped(warning)));
     }
@@ -92,13 +201,9 @@ fn suite_part(page: &mut String, suite: &SuiteSummary<'_>, limit: usize) {
     if !course.is_empty() {
         page.push('\n');
     }
-    let counts: Vec<String> = pick::counts(suite)
-        .into_iter()
-        .map(|(verdict, number)| format!("{} {number} {}", case_mark(verdict), verdict.name()))
-        .collect();
-    paragraph(page, &counts.join(" · "));
+    paragraph(page, &counts(suite).join(" · "));
     findings(page, suite, limit);
-    case_table(page, suite, limit);
+    case_table(page, suite, limit, rows);
     for step in pick::next_steps(suite) {
         let command = step
             .command
@@ -257,7 +362,7 @@ fn difference(case: &CaseSummary<'_>) -> String {
 }
 
 /// The cases that want attention, as far as there is room.
-fn case_table(page: &mut String, suite: &SuiteSummary<'_>, limit: usize) {
+fn case_table(page: &mut String, suite: &SuiteSummary<'_>, limit: usize, rows: usize) {
     let wanted = |verdict| {
         matches!(
             verdict,
@@ -284,7 +389,7 @@ fn case_table(page: &mut String, suite: &SuiteSummary<'_>, limit: usize) {
         count(all, "case to look at").replace("case to look ats", "cases to look at")
     );
     let mut shown = 0;
-    for (subject, case) in cases().take(ROWS) {
+    for (subject, case) in cases().take(rows) {
         if page.len() > limit {
             break;
         }
@@ -341,6 +446,11 @@ fn row(page: &mut String, cells: &[String]) {
         let _ = write!(page, "| {cell} ");
     }
     page.push_str("|\n");
+}
+
+/// A sentence of bounded length that is no markup.
+fn sentence(text: &str) -> String {
+    escaped(head(text, LONGEST_SENTENCE).0)
 }
 
 /// A text in one line that is no markup.
@@ -456,10 +566,47 @@ mod tests {
     fn the_page_stays_below_its_limit_and_counts_what_it_leaves_out() {
         let world = World::large(30_000);
         let page = render(&world.summary());
-        assert!(page.len() < LARGEST, "{}", page.len());
+        assert!(page.len() < SUMMARY.largest, "{}", page.len());
         assert!(page.contains("1300 more: `regauge report"), "{page}");
         let page = render(&World::with_long_line().summary());
         assert!(page.len() < 100_000, "{}", page.len());
+    }
+
+    #[test]
+    fn a_comment_is_short_whatever_happened() {
+        for world in [World::new(), World::large(30_000), World::with_long_line()] {
+            let page = page(&world.summary(), COMMENT);
+            assert!(page.chars().count() < COMMENT.largest, "{}", page.len());
+        }
+    }
+
+    #[test]
+    fn a_comment_says_little_where_there_is_nothing_to_do() {
+        let world = World::new();
+        let mut summary = world.summary();
+        summary.verdict = Verdict::Pass;
+        summary.suites.remove(0);
+        let mut bytes = Vec::new();
+        write_comment(&summary, &mut bytes).unwrap();
+        insta::assert_snapshot!(String::from_utf8(bytes).unwrap());
+    }
+
+    #[test]
+    fn the_first_lines_name_the_suites_whatever_their_verdicts() {
+        let mut suites = Vec::from(["b --> <script>", "a--b"]);
+        let world = World::new();
+        for _ in 0..2 {
+            let mut summary = world.summary();
+            for (suite, name) in summary.suites.iter_mut().zip(&suites) {
+                suite.suite = name;
+            }
+            let found = markers(&summary);
+            assert_eq!(
+                found,
+                "<!-- regauge:suite=a-%2db -->\n<!-- regauge:suite=b%20-%2d%3e%20%3cscript%3e -->\n"
+            );
+            suites.reverse();
+        }
     }
 
     #[test]

@@ -8,11 +8,14 @@ use crate::compare::summary::{
 use crate::text::diff::{Diff, Kind};
 use crate::units::count;
 
+mod case;
 mod course;
 mod paint;
 mod table;
 
+pub use case::{Question, Subject, render_case, render_question};
 pub use course::course;
+
 use paint::{Line, Look, wrap};
 
 /// Groups that are shown, and cases of each.
@@ -40,19 +43,12 @@ pub struct Style {
 
 /// The whole result: what was compared, the metrics, the counts, the worst cases, the gates, what to do next.
 pub fn render(summary: &Summary<'_>, style: &Style) -> String {
-    let mut screen = Screen {
-        lines: Vec::new(),
-        style: *style,
-        width: style.width.clamp(NARROWEST, WIDEST),
-        groups_left: GROUPS,
-    };
+    let mut screen = Screen::new(style);
     for suite in &summary.suites {
         screen.suite(suite, summary.suites.len() > 1);
     }
     screen.last_lines(summary);
-    let mut text = screen.lines.join("\n");
-    text.push('\n');
-    if style.unicode { text } else { ascii(&text) }
+    screen.finish()
 }
 
 /// The one line of `--quiet`: whether the gates hold, why, and the exit code.
@@ -83,6 +79,26 @@ struct Screen {
 }
 
 impl Screen {
+    fn new(style: &Style) -> Self {
+        Self {
+            lines: Vec::new(),
+            style: *style,
+            width: style.width.clamp(NARROWEST, WIDEST),
+            groups_left: GROUPS,
+        }
+    }
+
+    /// All lines as they are printed.
+    fn finish(&self) -> String {
+        let mut text = self.lines.join("\n");
+        text.push('\n');
+        if self.style.unicode {
+            text
+        } else {
+            ascii(&text)
+        }
+    }
+
     fn suite(&mut self, suite: &SuiteSummary<'_>, is_one_of_many: bool) {
         self.header(suite);
         let mut line = Line::new();

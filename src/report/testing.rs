@@ -125,6 +125,45 @@ impl World {
         world
     }
 
+    /// A suite with a case for each text, which stands in every place of the case that text from outside comes to; a
+    /// very long one stands whole in one answer only.
+    pub(super) fn of_texts(texts: &[String]) -> Self {
+        let mut world = Self::one_suite();
+        let verdicts = [
+            CaseVerdict::Regressed,
+            CaseVerdict::Suspect,
+            CaseVerdict::Flaky,
+            CaseVerdict::Changed,
+            CaseVerdict::New,
+        ];
+        let cases = texts.iter().zip(0..).map(|(text, index)| {
+            let start: String = text.chars().take(200).collect();
+            let (whole, text) = (text, text.chars().take(5_000).collect::<String>());
+            let text = &text;
+            let again = format!("{text} again");
+            let mut of = case(&format!("{start}{index}"), verdicts[index % verdicts.len()])
+                .asked(text, text)
+                .now([(&**whole, false), (&*again, true)])
+                .before([(&*again, true), (&**text, false)])
+                .because(text, 0.01)
+                .tagged(text);
+            of.input.insert(start.clone(), text.as_str().into());
+            for trial in of.now.iter_mut().chain(&mut of.before) {
+                trial.failure = Some(text.clone());
+                trial.note = Some(text.clone());
+                trial.tool_calls.push(ToolCall {
+                    id: start.clone(),
+                    name: start.clone(),
+                    arguments: text.clone(),
+                });
+            }
+            of
+        });
+        world.suites[0].subjects[0].cases = cases.collect();
+        world.suites[0].subjects[0].served = texts[..texts.len() - 1].to_vec();
+        world
+    }
+
     /// A suite of many cases with short answers.
     pub(super) fn large(cases: usize) -> Self {
         let mut world = Self::one_suite();

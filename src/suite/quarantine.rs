@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, Node};
 use crate::error::{Diagnostic, Place, Problems};
-use crate::golden::Dataset;
+use crate::golden::{Case, Dataset};
 use crate::shape::{Field, Shape};
 use crate::text::suggest;
 use crate::units::{count, day_of, parse_day};
@@ -21,6 +21,9 @@ pub(super) const QUARANTINE: Shape = Shape::Record(&[
     ),
 ]);
 
+/// Until when a case is in quarantine whose golden a model proposed.
+const UNTIL_APPROVED: &str = "it is approved";
+
 /// A case that is run and shown but not gated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,7 +34,7 @@ pub struct Quarantine {
     pub owner: String,
     /// Why it is not gated.
     pub reason: String,
-    /// The last day, as `2026-12-31`, in UTC.
+    /// The last day, as `2026-12-31`, in UTC; or what must happen first.
     pub until: String,
 }
 
@@ -49,6 +52,19 @@ impl Quarantine {
             self.case, self.until, self.owner, self.reason
         )
     }
+}
+
+/// Cases whose approved output nobody has approved: a model proposed it. They are in quarantine until a person does,
+/// beside the entries of the suite and whatever share of it they are.
+pub fn unapproved(cases: &[Case]) -> impl Iterator<Item = Quarantine> {
+    cases.iter().filter_map(|case| {
+        Some(Quarantine {
+            case: case.id.clone(),
+            owner: format!("proposed by {}", case.proposer()?),
+            reason: "nobody has approved its golden yet (`regauge review`)".to_owned(),
+            until: UNTIL_APPROVED.to_owned(),
+        })
+    })
 }
 
 /// Reads an entry of `quarantine`, with the place of the case's id.

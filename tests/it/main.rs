@@ -7,6 +7,7 @@
 mod baseline_test;
 mod broken;
 mod cause_test;
+mod ci_test;
 mod database;
 mod docs;
 mod endpoint;
@@ -21,6 +22,7 @@ mod process;
 mod project;
 mod project_test;
 mod resume;
+mod review_test;
 mod run_test;
 mod scorers_test;
 mod secrets;

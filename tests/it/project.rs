@@ -171,20 +171,30 @@ impl Project {
 
     /// Starts `regauge` with these arguments.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Running {
+        self.start(self.command(arguments))
+    }
+
+    /// `regauge` with these arguments, to be started at a terminal.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_regauge"));
         command.args(arguments);
-        self.start(command)
+        self.surround(&mut command);
+        command
     }
 
     /// Starts a program in the workspace, in the same way.
     pub(crate) fn start(&self, mut command: Command) -> Running {
+        self.surround(&mut command);
+        Running::start(command, self.placeholders())
+    }
+
+    fn surround(&self, command: &mut Command) {
         command
             .current_dir(self.dir())
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .env("HOME", self.home())
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
-        Running::start(command, self.placeholders())
     }
 
     fn home(&self) -> PathBuf {

@@ -85,6 +85,14 @@ impl Line {
         }
     }
 
+    /// The same where the last piece is deleted and the next inserted.
+    fn part_from(&mut self, next: Look) {
+        let last = self.pieces.last().map(|(_, look)| *look);
+        if next == Look::Inserted && last == Some(Look::Deleted) {
+            self.part();
+        }
+    }
+
     /// A difference in one line: changed words between what stands around them. With `signs` as `[-old-]{+new+}`.
     pub(super) fn of_diff(diff: &Diff, signs: bool) -> Self {
         let mut line = Self::new();
@@ -102,10 +110,7 @@ impl Line {
             } else if signs {
                 line.add(&format!("{before}{}{after}", op.text), look);
             } else {
-                if op.edit == Edit::Insert && index > 0 && diff.ops[index - 1].edit == Edit::Delete
-                {
-                    line.part();
-                }
+                line.part_from(look);
                 line.add(&op.text, look);
             }
         }
@@ -139,6 +144,33 @@ impl Line {
         }
         shown
     }
+}
+
+/// A difference with the lines of its texts, nothing left out. With `signs` as `[-old-]{+new+}`.
+pub(super) fn diff_lines(diff: &Diff, signs: bool) -> Vec<Line> {
+    let mut lines = vec![Line::new()];
+    for op in &diff.ops {
+        let (look, before, after) = match op.edit {
+            Edit::Delete if op.blank => continue,
+            Edit::Equal => (Look::Plain, "", ""),
+            Edit::Insert if op.blank => (Look::Plain, "", ""),
+            Edit::Delete => (Look::Deleted, "[-", "-]"),
+            Edit::Insert => (Look::Inserted, "{+", "+}"),
+        };
+        for (index, text) in op.text.split('\n').enumerate() {
+            if index > 0 {
+                lines.push(Line::new());
+            }
+            let line = lines.last_mut().expect("there is always a line");
+            if signs && !text.is_empty() {
+                line.add(&format!("{before}{text}{after}"), look);
+            } else {
+                line.part_from(look);
+                line.add(text, look);
+            }
+        }
+    }
+    lines
 }
 
 /// Unchanged text around changes: its middle is left out where it is long.
