@@ -1,7 +1,8 @@
 # A PostgreSQL server on loopback for as long as standard input is open; the data goes with it.
 # Arguments: the folder of the programs, the port, the user, the password.
 set -e
-trap '' INT
+# It goes on to its end when the tests are interrupted, or are gone before it can say that it is ready.
+trap '' INT HUP TERM PIPE
 export PATH="$1:$PATH" LC_ALL=C
 data=$(mktemp -d)
 trap 'pg_ctl -D "$data/db" -m immediate stop >/dev/null 2>&1; rm -rf "$data"' EXIT
