@@ -49,7 +49,7 @@ fn header(number: usize) -> Result<Header, Failed> {
             "prompt": "triage", "version": 1, "alias": "small", "provider": "openai", "model": "m",
             "prompt_digest": digest, "params_digest": digest, "template": "Name the queue of this ticket. ".repeat(60),
         }],
-        "metrics": [metric("exact", "share", true), metric("similarity", "share", false), metric("latency", "ms", false)],
+        "metrics": [metric("exact", "share", true), metric("similarity", "share", false), metric("latency", "milliseconds", false)],
         "gates": [], "policy": {"alpha": 0.05, "max_missing": 0.05, "on_inconclusive": "warn"},
         "dataset": digest, "regauge": "0.1.0",
     }))
