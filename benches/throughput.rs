@@ -372,43 +372,45 @@ fn number(count: usize) -> f64 {
 
 /// Five hundred runs of two thousand trials each: what is listed, and what the course of a suite is drawn from.
 fn long_history(_trials: usize) -> Result<Vec<Row>, Failed> {
-    const RUNS: usize = 500;
-    let mut rows = Vec::new();
-    for (place, listed, read) in [
-        (
-            Some("sqlite:.regauge/history.db".to_owned()),
-            "SQLite, 500 runs: history of the suite, wall",
-            "SQLite, 500 runs: newest 100 points, wall",
-        ),
-        (
-            std::env::var_os("REGAUGE_BENCH_POSTGRES").and_then(|place| place.into_string().ok()),
+    let file = [
+        "SQLite, 500 runs: history of the suite, wall",
+        "SQLite, 500 runs: newest 100 points, wall",
+    ];
+    let mut rows = long_history_in(None, file)?;
+    if let Some(address) = std::env::var_os("REGAUGE_BENCH_POSTGRES") {
+        let server = [
             "PostgreSQL, 500 runs: history of the suite, wall",
             "PostgreSQL, 500 runs: newest 100 points, wall",
-        ),
-    ] {
-        let Some(place) = place else { continue };
-        let workspace = Workspace::new("http://127.0.0.1:9/v1", 1)?;
-        workspace.keep_history_in(&place)?;
-        let points = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?
-            .block_on(async {
-                let history = workspace.history().await?;
-                history::seed(&history, RUNS, 2000).await?;
-                let start = Instant::now();
-                let points = history.points(history::SUITE, 100).await;
-                let points = points.map_err(|error| Failed::because(error.to_string()))?;
-                Ok::<_, Failed>((points.len() == 100).then(|| start.elapsed()))
-            })?
-            .ok_or_else(|| Failed::because("there are not 100 points"))?;
-        let mut walls = Vec::new();
-        for _ in 0..11 {
-            let listing = process::measure(workspace.command(&["history", history::SUITE]))?;
-            walls.push(listing.ended_in(&[0])?.said("triage")?.wall);
-        }
-        walls.sort();
-        rows.push(Row::at_most(listed, millis(walls[5]), "ms", 300.0));
-        rows.push(Row::at_most(read, millis(points), "ms", 250.0));
+        ];
+        rows.extend(long_history_in(Some(&address.to_string_lossy()), server)?);
     }
     Ok(rows)
+}
+
+fn long_history_in(
+    server: Option<&str>,
+    [listed, read]: [&'static str; 2],
+) -> Result<Vec<Row>, Failed> {
+    let workspace = Workspace::new("http://127.0.0.1:9/v1", 1)?;
+    if let Some(address) = server {
+        workspace.keep_history_in(address)?;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let points = runtime.block_on(async {
+        let history = workspace.history().await?;
+        history::seed(&history, 500, 2000).await?;
+        history::read_points(&history, 100).await
+    })?;
+    let mut walls = Vec::new();
+    for _ in 0..11 {
+        let listing = process::measure(workspace.command(&["history", history::SUITE]))?;
+        walls.push(listing.ended_in(&[0])?.said("triage")?.wall);
+    }
+    walls.sort();
+    Ok(vec![
+        Row::at_most(listed, millis(walls[5]), "ms", 300.0),
+        Row::at_most(read, millis(points), "ms", 250.0),
+    ])
 }

@@ -20,7 +20,9 @@ mod rescore;
 mod run;
 mod schema;
 mod score;
+mod scorers;
 mod select;
+mod selftest;
 mod signals;
 
 use std::ffi::OsString;
@@ -175,12 +177,16 @@ enum Command {
     History(history::HistoryArgs),
     /// Show or set the run that a suite is compared with.
     Baseline(baseline::BaselineArgs),
+    /// Measure how often the gates alarm where nothing changed, on dealt trials of the baselines; no call is made.
+    Selftest(selftest::SelfTestArgs),
     /// Write a run as one portable file.
     Export(export::ExportArgs),
     /// Take runs that were made elsewhere into the history.
     Import(import::ImportArgs),
     /// Grade outputs that were made elsewhere.
     Score(score::ScoreArgs),
+    /// List the scorers with their options.
+    Scorers(scorers::ScorersArgs),
     /// Print the JSON Schema of a file format, for completion in editors.
     Schema(schema::SchemaArgs),
     /// Print completions for a shell.
@@ -218,9 +224,11 @@ fn dispatch(cli: &Cli, context: &Context, console: &Console) -> Result<Exit> {
         Command::Baseline(args) => {
             baseline::run(args, &workspace()?, context, (console, cli.global.progress))
         }
+        Command::Selftest(args) => selftest::run(args, &workspace()?, console),
         Command::Export(args) => export::run(args, &workspace()?, console),
         Command::Import(args) => import::run(args, &workspace()?, console),
         Command::Score(args) => score::run(args, console),
+        Command::Scorers(args) => scorers::run(args, console),
         Command::Schema(args) => Ok(schema::run(args, console)),
         Command::Completions(args) => Ok(completions::run(args, console)),
         Command::Man => completions::man(console),

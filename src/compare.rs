@@ -3,6 +3,7 @@
 //!
 //! Everything here is pure and hangs on nothing but the runs: not on the order in which answers came, not on a clock.
 
+mod attribution;
 mod canary;
 mod case;
 mod confirm;
@@ -11,8 +12,10 @@ pub mod looks;
 mod metric;
 mod must_pass;
 mod rules;
+pub mod selftest;
 mod settle;
 mod side;
+pub mod split;
 pub mod summary;
 #[cfg(test)]
 mod tests;
@@ -32,6 +35,7 @@ use crate::units::Cost;
 use looks::Pairing;
 use metric::{Measure, Measurement};
 use side::Side;
+use split::Cells;
 use summary::{
     Exit, FORMAT, MetricSummary, RunFacts, SubjectSummary, SuiteSummary, Summary, Verdict,
 };
@@ -47,6 +51,8 @@ pub struct Compared<'a> {
     pub rule: String,
     /// The baseline's subjects called again, where it is old and the run looks worse than it.
     pub canary: Option<&'a Run>,
+    /// The cells that divide the effect of a prompt and a model that moved together.
+    pub cells: Option<Cells<'a>>,
     /// The course of the suite over time, up to this run.
     pub timeline: Option<&'a Timeline>,
 }
@@ -59,6 +65,7 @@ impl<'a> Compared<'a> {
             baseline,
             rule,
             canary: None,
+            cells: None,
             timeline: None,
         }
     }
@@ -149,6 +156,7 @@ fn warnings(header: &Header) -> Vec<String> {
 fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> SubjectSummary<'a> {
     let header = &compared.run.header;
     let canary = canary::look(compared, &pairing);
+    let split = split::divide(compared, &pairing);
     let Pairing {
         now,
         before,
@@ -176,6 +184,7 @@ fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> Subject
     if now.has_too_many_unmeasured(header.policy.max_missing) && verdict != Verdict::Regressed {
         verdict = Verdict::Unmeasured;
     }
+    let cause = attribution::cause(&now, before.as_ref(), verdict);
     let mut counts = BTreeMap::new();
     for case in &cases {
         *counts.entry(case.verdict).or_insert(0) += 1;
@@ -195,6 +204,8 @@ fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> Subject
         verdict,
         metrics,
         canary,
+        cause,
+        split,
         critical,
         must_pass,
         noise: case::noise(&cases),

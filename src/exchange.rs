@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::digest::Digest;
+use crate::stats::rng::SplitMix64;
 
 /// A wire format that Regauge speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -133,7 +134,7 @@ pub struct Params {
     /// Most tokens of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u64>,
-    /// Seed of the first repeat; repeat `k` is sent `seed + k - 1`, since trials must be separate draws.
+    /// What the seeds that are sent are drawn from, for each request and repeat another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
     /// Texts that end the answer.
@@ -212,11 +213,13 @@ pub struct Request {
 }
 
 impl Request {
-    /// The seed to send for the `repeat`-th time.
+    /// The seed to send for the `repeat`-th time, below 2^31, which every endpoint takes. It is drawn from the seed of the
+    /// parameters and the digest of the request: with one seed for all cases of a repeat, a draw that is unlucky for one
+    /// is unlucky for all, and trials of different cases were no separate draws.
     pub fn seed(&self, repeat: u32) -> Option<u64> {
-        self.params
-            .seed
-            .map(|seed| seed.wrapping_add(u64::from(repeat.saturating_sub(1))))
+        let seed = self.params.seed?;
+        let mut draws = SplitMix64::new(seed, &format!("{}:{repeat}", Digest::of(self)));
+        Some(draws.next_u64() >> 33)
     }
 
     /// An estimate of the tokens of the prompt, made before the endpoint has counted them: four bytes a token.

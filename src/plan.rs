@@ -212,6 +212,7 @@ impl Plan {
         let target = Target {
             expected: source.expected.as_ref(),
             vars: &source.vars,
+            tags: &source.tags,
         };
         let own = self
             .case_scorers
@@ -225,6 +226,7 @@ impl Plan {
             .filter(|(metric, _)| !own.iter().any(|(other, _)| other == metric));
         let mut grades: Vec<Grade> = general
             .chain(own)
+            .filter(|(_, scorer)| scorer.applies_to(target.tags))
             .map(|(metric, scorer)| {
                 let result = scorer
                     .grade(&target, &answer)

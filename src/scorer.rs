@@ -17,14 +17,24 @@ use crate::text::excerpt;
 use crate::text::normalize::Normalize;
 use crate::units::Cost;
 
+mod answers;
+mod compose;
+mod edit;
 mod entry;
 mod expected;
+mod fields;
+mod formats;
 mod likeness;
+mod markup;
 mod matching;
 mod measure;
 mod options;
+mod overlap;
 pub mod registry;
 mod structure;
+mod style;
+mod tokenize;
+mod tools;
 mod transform;
 
 use entry::Entry;
@@ -90,6 +100,8 @@ pub struct Target<'a> {
     pub expected: Option<&'a Value>,
     /// The variables of the case.
     pub vars: &'a Map<String, Value>,
+    /// The tags of the case.
+    pub tags: &'a [String],
 }
 
 /// The result of a scorer for one answer.
@@ -121,17 +133,40 @@ pub struct Scorer {
     normalize: Normalize,
     transforms: Vec<Transform>,
     expected: Expected,
-    rule: Rule,
+    rule: Box<dyn Rule>,
+    tags: Vec<String>,
     fingerprint: Digest,
 }
 
-/// The rule itself, by family.
-#[derive(Debug)]
-enum Rule {
-    Matching(matching::Matching),
-    Structure(structure::Structure),
-    Likeness(likeness::Likeness),
-    Measure(measure::Measure),
+/// The rule itself; each family has its own.
+trait Rule: std::fmt::Debug + Send + Sync {
+    /// Judges one answer.
+    fn read(&self, subject: &Subject<'_>) -> OrMissing<Reading>;
+
+    /// What its values are.
+    fn values(&self) -> Values {
+        Values::Binary
+    }
+
+    /// Its part of the fingerprint; `written` are the options as they stand in the suite, apart from those that all
+    /// scorers share.
+    fn identity(&self, written: Value) -> Value {
+        written
+    }
+}
+
+/// A rule, or the mistakes in its options.
+type Built = Result<Box<dyn Rule>>;
+
+/// What the values of a rule are.
+#[derive(Debug, Clone, Copy)]
+enum Values {
+    /// 0 or 1.
+    Binary,
+    /// Any share, which passes or fails where something says what is enough.
+    Graded { decides: bool },
+    /// A quantity.
+    Measured(Unit),
 }
 
 /// What a rule looks at.
@@ -139,6 +174,7 @@ struct Subject<'a> {
     /// The answer after transforms.
     text: &'a str,
     answer: &'a Answer<'a>,
+    target: &'a Target<'a>,
     wanted: Wanted<'a>,
     normalize: &'a Normalize,
 }
@@ -156,6 +192,15 @@ impl Reading {
     /// Of a rule that holds or does not; the note is only made where it is needed.
     fn binary(holds: bool, note: impl FnOnce() -> String) -> Self {
         Self::decided(f64::from(u8::from(holds)), Some(holds), note)
+    }
+
+    /// Of a share that is enough from a threshold on, where there is one; `what` was compared.
+    fn graded(value: f64, threshold: Option<f64>, what: impl FnOnce() -> String) -> Self {
+        let holds = threshold.map(|threshold| value >= threshold);
+        Self::decided(value, holds, || {
+            let least = threshold.unwrap_or_default();
+            format!("{value:.3}, expected at least {least}: {}", what())
+        })
     }
 
     /// Of a quantity that holds, does not, or is only shown.
@@ -176,9 +221,9 @@ impl Scorer {
 
     /// What its values are.
     pub fn unit(&self) -> Unit {
-        match &self.rule {
-            Rule::Matching(_) | Rule::Structure(_) | Rule::Likeness(_) => Unit::Share,
-            Rule::Measure(measure) => measure.unit(),
+        match self.rule.values() {
+            Values::Binary | Values::Graded { .. } => Unit::Share,
+            Values::Measured(unit) => unit,
         }
     }
 
@@ -189,11 +234,12 @@ impl Scorer {
 
     /// Whether every value is 0 or 1.
     pub fn binary(&self) -> bool {
-        match &self.rule {
-            Rule::Matching(_) | Rule::Structure(_) => true,
-            Rule::Likeness(_) => false,
-            Rule::Measure(measure) => measure.unit() == Unit::Share,
-        }
+        matches!(self.rule.values(), Values::Binary)
+    }
+
+    /// Whether it grades cases with these tags: all, unless the entry selects some.
+    pub fn applies_to(&self, tags: &[String]) -> bool {
+        self.tags.is_empty() || self.tags.iter().any(|tag| tags.contains(tag))
     }
 
     /// The digest of all that can change a score or whether it passes: the rule, its version and its options, a schema
@@ -216,23 +262,24 @@ impl Scorer {
         target: &Target<'_>,
         answer: &Answer<'_>,
     ) -> std::result::Result<Score, String> {
+        self.grade_text(target, answer, &answer.response.text)
+    }
+
+    /// As [`Self::grade`], for another text than that of the answer.
+    fn grade_text(&self, target: &Target<'_>, answer: &Answer<'_>, text: &str) -> OrMissing<Score> {
         let wanted = self.expected.of(target)?;
-        let text = match transform::apply(&self.transforms, &answer.response.text) {
+        let text = match transform::apply(&self.transforms, text) {
             Ok(text) => text,
             Err(note) => return Ok(self.nothing(&note)),
         };
         let subject = Subject {
             text: &text,
             answer,
+            target,
             wanted,
             normalize: &self.normalize,
         };
-        let reading = match &self.rule {
-            Rule::Matching(rule) => rule.read(&subject)?,
-            Rule::Structure(rule) => rule.read(&subject)?,
-            Rule::Likeness(rule) => rule.read(&subject)?,
-            Rule::Measure(rule) => rule.read(&subject)?,
-        };
+        let reading = self.rule.read(&subject)?;
         Ok(self.judge(reading, &wanted))
     }
 
@@ -257,10 +304,10 @@ impl Scorer {
 
     /// The score of an answer in which a transform found nothing.
     fn nothing(&self, note: &str) -> Score {
-        let decides = match &self.rule {
-            Rule::Matching(_) | Rule::Structure(_) => true,
-            Rule::Likeness(likeness) => likeness.threshold.is_some(),
-            Rule::Measure(measure) => measure.unit() == Unit::Share,
+        let decides = match self.rule.values() {
+            Values::Binary => true,
+            Values::Graded { decides } => decides,
+            Values::Measured(_) => false,
         };
         Score {
             value: 0.0,
@@ -270,7 +317,7 @@ impl Scorer {
     }
 
     /// What the fingerprint is made of.
-    fn identity(&self) -> Value {
+    fn identity(&self, written: Value) -> Value {
         let steps: Vec<&str> = self
             .normalize
             .steps()
@@ -278,21 +325,19 @@ impl Scorer {
             .map(|step| step.name())
             .collect();
         let transforms: Vec<Value> = self.transforms.iter().map(Transform::identity).collect();
-        let rule = match &self.rule {
-            Rule::Matching(_) => Value::Null,
-            Rule::Structure(rule) => rule.identity(),
-            Rule::Likeness(rule) => json!({"threshold": rule.threshold}),
-            Rule::Measure(rule) => rule.identity(),
-        };
-        json!({
+        let mut identity = json!({
             "scorer": self.kind.name,
             "version": self.kind.version,
             "negate": self.negate,
             "normalize": steps,
             "transform": transforms,
             "expected": self.expected.identity(),
-            "rule": rule,
-        })
+            "rule": self.rule.identity(written),
+        });
+        if !self.tags.is_empty() {
+            identity["tags"] = json!(self.tags);
+        }
+        identity
     }
 }
 
@@ -306,17 +351,20 @@ pub fn compile(
     node: &Node,
     load: &dyn Fn(&str, &Place) -> Result<Value>,
 ) -> Result<Scorer> {
-    let entry = Entry::read(document, node, load)?;
+    compile_entry(&Entry::read(document, node, load)?)
+}
+
+fn compile_entry(entry: &Entry<'_>) -> Result<Scorer> {
     let kind = entry.kind;
     let mut problems = Problems::default();
     entry.check(&mut problems);
     if let Some(node) = entry.get("metric").filter(|node| is_blank(node)) {
         problems.push(entry.problem(node, format!("`{}.metric` is empty", kind.name)));
     }
-    let normalize = matching::normalize(&entry);
-    let transforms = problems.take(transform::read(&entry));
-    let expected = problems.take(expected::read(&entry, &normalize));
-    let rule = problems.take((kind.build)(&entry));
+    let normalize = matching::normalize(entry);
+    let transforms = problems.take(transform::read(entry));
+    let expected = problems.take(expected::read(entry, &normalize));
+    let rule = problems.take((kind.build)(entry));
     problems.finish()?;
     let (Some(transforms), Some(expected), Some(rule)) = (transforms, expected, rule) else {
         unreachable!("what could not be read was noted as a problem")
@@ -331,10 +379,11 @@ pub fn compile(
         transforms,
         expected,
         rule,
+        tags: entry.texts("tags"),
         fingerprint: Digest::of_bytes(&[]),
     };
     scorer.informational |= scorer.unit() == Unit::Words;
-    scorer.fingerprint = Digest::of(&scorer.identity());
+    scorer.fingerprint = Digest::of(&scorer.identity(entry.written()));
     Ok(scorer)
 }
 

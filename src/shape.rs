@@ -167,7 +167,8 @@ impl Shape {
         }
     }
 
-    fn wants(&self) -> String {
+    /// What a value of this shape is, in words: `a whole number from 1 up`.
+    pub fn wants(&self) -> String {
         match self {
             Self::Text => "a text".into(),
             Self::Bool => "true or false".into(),

@@ -7,6 +7,7 @@ use unicode_segmentation::UnicodeSegmentation;
 mod align;
 pub mod data;
 pub mod diff;
+pub mod grams;
 pub mod normalize;
 
 /// Names longer than this are not compared: the distance is quadratic in their length.
@@ -53,6 +54,25 @@ pub fn excerpt(text: &str, most: usize) -> Cow<'_, str> {
     Cow::Owned(kept.chain(['…']).collect())
 }
 
+/// The text in lines of at most `width` columns, as far as its words allow, each line behind `indent`.
+pub fn wrapped(text: &str, width: usize, indent: &str) -> String {
+    let mut lines = vec![indent.to_owned()];
+    for word in text.split_whitespace() {
+        let line = lines.last().map_or("", String::as_str);
+        let is_empty = line.len() == indent.len();
+        if !is_empty && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(indent.to_owned());
+        }
+        if let Some(line) = lines.last_mut() {
+            if line.len() > indent.len() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +95,13 @@ mod tests {
         assert_eq!(excerpt("größer", 6), "größer");
         assert_eq!(excerpt("größer", 4), "grö…");
         assert_eq!(excerpt("", 0), "");
+    }
+
+    #[test]
+    fn wrapped_lines_break_between_words() {
+        assert_eq!(wrapped("a bb  ccc dd", 6, " "), " a bb\n ccc\n dd");
+        assert_eq!(wrapped("longer", 3, ""), "longer");
+        assert_eq!(wrapped("", 3, ""), "");
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub const PARAMS: Shape = Shape::Record(&[
     Field::optional(
         "seed",
         Shape::Count(0),
-        "seed of the first trial; trial k sends seed + k - 1",
+        "what seeds are drawn from: each request and each trial sends another, and the same again",
     ),
     Field::optional(
         "stop",

@@ -281,3 +281,51 @@ fn an_adaptive_run_of_an_unchanged_suite_seldom_alarms() {
         assert!(alarms <= 0.05, "{cases} cases: {alarms}");
     }
 }
+
+/// What three rules say of the same pairs of runs.
+struct Rules {
+    any_drop: f64,
+    five_points: f64,
+    gate: f64,
+}
+
+fn rules(cases: usize, trials: usize, change: Change) -> Rules {
+    let mut simulation = Simulation::new(&format!("table:{cases}:{trials}"));
+    let mut counts = [0_u32; 3];
+    for _ in 0..REPETITIONS {
+        let (base, cand) = simulation.pair(cases, (trials, trials), change);
+        let result = comparison(&as_units(&base, &cand), &Settings::default());
+        let diff = result.measured.evidence.unwrap().diff;
+        counts[0] += u32::from(diff < 0.0);
+        counts[1] += u32::from(diff <= -0.05 + 1e-9);
+        counts[2] += u32::from(is_regressed(result.verdict));
+    }
+    let [any_drop, five_points, gate] = counts.map(|n| f64::from(n) / f64::from(REPETITIONS));
+    Rules {
+        any_drop,
+        five_points,
+        gate,
+    }
+}
+
+#[test]
+fn the_readme_quotes_what_the_simulation_gives() {
+    let readme = include_str!("../README.md");
+    let percent = |share: f64| format!("{:.1} %", share * 100.0);
+    let mut rows = Vec::new();
+    for (cases, trials) in [(20, 1), (20, 3), (50, 1), (50, 3), (200, 1), (200, 3)] {
+        let same = rules(cases, trials, Change::None);
+        let found = |drop| percent(rules(cases, trials, Change::SomeCasesBreak(drop)).gate);
+        rows.push(format!(
+            "| {cases} × {trials} | {} | {} | {} | {} | {} | {} |",
+            percent(same.any_drop),
+            percent(same.five_points),
+            percent(same.gate),
+            found(0.05),
+            found(0.10),
+            found(0.20)
+        ));
+    }
+    let missing: Vec<&String> = rows.iter().filter(|row| !readme.contains(*row)).collect();
+    assert!(missing.is_empty(), "README.md lacks\n{}", rows.join("\n"));
+}

@@ -1,5 +1,7 @@
 //! A history of many runs, made by hand.
 
+use std::time::{Duration, Instant};
+
 use regauge::digest::Digest;
 use regauge::golden::Case;
 use regauge::history::run::{Header, ResultRecord, Run};
@@ -36,6 +38,20 @@ pub(crate) async fn seed(history: &History, runs: usize, trials: usize) -> Resul
             .map_err(|error| Failed::because(error.to_string()))?;
     }
     Ok(())
+}
+
+/// How long it takes to read the newest points.
+pub(crate) async fn read_points(history: &History, limit: u32) -> Result<Duration, Failed> {
+    let start = Instant::now();
+    let points = history
+        .points(SUITE, limit)
+        .await
+        .map_err(|error| Failed::because(error.to_string()))?;
+    if points.len() == usize::try_from(limit).unwrap_or_default() {
+        Ok(start.elapsed())
+    } else {
+        Err(Failed::because("there are too few points"))
+    }
 }
 
 fn header(number: usize) -> Result<Header, Failed> {

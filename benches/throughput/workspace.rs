@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use regauge::history::store::History;
+use regauge::workspace::Environment;
 use tempfile::TempDir;
 
 use crate::CONCURRENCY;
@@ -49,17 +50,18 @@ impl Workspace {
         self.write("regauge.yaml", &config)
     }
 
-    /// Names the place of the history in `regauge.yaml`.
-    pub(crate) fn keep_history_in(&self, place: &str) -> Result<(), Failed> {
+    /// Keeps the history at this address, which may hold a password.
+    pub(crate) fn keep_history_in(&self, address: &str) -> Result<(), Failed> {
         let config = std::fs::read_to_string(self.path("regauge.yaml")?)?;
-        self.write("regauge.yaml", &format!("{config}history: {place}\n"))
+        self.write(".env", &format!("HISTORY='{address}'\n"))?;
+        self.write("regauge.yaml", &format!("{config}history: ${{HISTORY}}\n"))
     }
 
     /// Its history, opened by this process.
     pub(crate) async fn history(&self) -> Result<History, Failed> {
         let failed = |error: regauge::error::Error| Failed::because(error.to_string());
-        let environment = std::env::vars().collect();
-        let workspace = regauge::workspace::Workspace::load(self.folder.path(), &environment);
+        let folder = self.folder.path();
+        let workspace = regauge::workspace::Workspace::load(folder, &Environment::new());
         History::open(&workspace.map_err(failed)?)
             .await
             .map_err(failed)

@@ -7,6 +7,7 @@ use clap::Args;
 use super::Exit;
 use super::console::Console;
 use super::course;
+use crate::compare::split::Cells;
 use crate::compare::{self, Compared};
 use crate::error::Result;
 use crate::execute::finish;
@@ -106,8 +107,16 @@ impl Comparison {
             let mut parts = self.parts.iter();
             parts.find(|(role, _)| *role == wanted).map(|(_, run)| run)
         };
+        let cells =
+            part(Role::OldPrompt)
+                .zip(part(Role::OldModel))
+                .map(|(old_prompt, old_model)| Cells {
+                    old_prompt,
+                    old_model,
+                });
         Compared {
             canary: part(Role::Canary),
+            cells,
             timeline: self.timeline.as_ref(),
             ..Compared::new(
                 &self.run,

@@ -10,7 +10,7 @@ use super::console::Console;
 use super::{Exit, input};
 use crate::document::{Document, Source};
 use crate::error::{Diagnostic, Error, Place, Result};
-use crate::exchange::{Finish, Response, Usage};
+use crate::exchange::{Finish, Response, ToolCall, Usage};
 use crate::scorer::{self, Answer, Scorer, Target};
 use crate::units::Cost;
 
@@ -30,8 +30,8 @@ pub(super) struct ScoreArgs {
     /// The approved output.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     expected: Option<String>,
-    /// A file of JSON lines with `scorer`, `output`, `expected`, and `vars`, `latency_ms`, `usage` where the scorer
-    /// needs them; `-` is standard input. One score a line comes out.
+    /// A file of JSON lines with `scorer`, `output`, `expected`, and `vars`, `tags`, `tool_calls`, `latency_ms`, `usage`
+    /// where the scorer needs them; `-` is standard input. One score a line comes out.
     #[arg(long, conflicts_with_all = ["scorer", "output", "expected"], value_name = "FILE")]
     cases: Option<PathBuf>,
     /// Print scores as JSON.
@@ -50,6 +50,10 @@ struct Line {
     expected: Option<Value>,
     #[serde(default)]
     vars: Map<String, Value>,
+    #[serde(default)]
+    tags: Vec<String>,
+    #[serde(default)]
+    tool_calls: Vec<ToolCall>,
     #[serde(default)]
     latency_ms: Option<f64>,
     #[serde(default)]
@@ -76,6 +80,8 @@ pub(super) fn run(args: &ScoreArgs, console: &Console) -> Result<Exit> {
             output,
             expected,
             vars: Map::new(),
+            tags: Vec::new(),
+            tool_calls: Vec::new(),
             latency_ms: None,
             usage: Usage::default(),
             cost_usd: None,
@@ -164,7 +170,7 @@ fn compile(source: Source) -> Result<Scorer> {
 fn grade(scorer: &Scorer, line: &Line) -> Value {
     let response = Response {
         text: line.output.clone(),
-        tool_calls: Vec::new(),
+        tool_calls: line.tool_calls.clone(),
         refusal: None,
         reasoning: None,
         finish: line.finish.unwrap_or(Finish::Stop),
@@ -182,7 +188,11 @@ fn grade(scorer: &Scorer, line: &Line) -> Value {
     let target = Target {
         expected: line.expected.as_ref(),
         vars: &line.vars,
+        tags: &line.tags,
     };
+    if !scorer.applies_to(target.tags) {
+        return json!({"id": line.id, "skipped": "the scorer is for cases with other tags"});
+    }
     let mut score = match scorer.grade(&target, &answer) {
         Ok(score) => json!({"value": score.value, "passed": score.passed, "note": score.note}),
         Err(error) => json!({"error": error}),

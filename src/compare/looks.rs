@@ -173,7 +173,8 @@ impl<'a> Pairing<'a> {
         true
     }
 
-    fn gates(&self) -> impl Iterator<Item = &Measurement<'a>> {
+    /// All measurements of the subject, critical cases included.
+    pub(super) fn gates(&self) -> impl Iterator<Item = &Measurement<'a>> {
         self.measurements.iter().chain(&self.critical)
     }
 

@@ -419,6 +419,14 @@ impl<'a> Measurement<'a> {
         self.settings.tolerance_on_scale()
     }
 
+    /// The metric, with the critical case that it is about.
+    pub(super) fn label(&self) -> String {
+        match self.case {
+            Some(case) => format!("critical {case}"),
+            None => self.name.to_owned(),
+        }
+    }
+
     pub(super) fn evidence(&self) -> Option<Evidence> {
         self.compared.as_ref()?.measured.evidence
     }

@@ -181,6 +181,12 @@ pub struct SubjectSummary<'a> {
     pub verdict: Verdict,
     /// The metrics, those with gates first.
     pub metrics: Vec<MetricSummary<'a>>,
+    /// Why it got worse or better, or what moved where that is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// The parts of prompt and model in the effect on each gated share, where `--split` was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub split: Vec<Split>,
     /// What a second look at an old baseline says, where a metric looks worse than it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub canary: Option<Canary>,
@@ -199,6 +205,55 @@ pub struct SubjectSummary<'a> {
     pub outcomes: Vec<(Outcome, usize)>,
     /// The cases, worst first.
     pub cases: Vec<CaseSummary<'a>>,
+}
+
+/// Why a subject changed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Cause {
+    /// What of ours moved; where nothing did, what the endpoint said of itself that differs.
+    pub moved: Vec<Change>,
+    /// How much further outputs of the two sides lie apart than outputs of one side (energy statistic of 5-gram sets,
+    /// from 0 to 1); only where nothing of ours moved, with two trials on a side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shift: Option<f64>,
+    /// How often re-running alone moves outputs as far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p: Option<f64>,
+    /// One plain sentence.
+    pub sentence: String,
+}
+
+/// The effect on a metric, divided between prompt and model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Split {
+    /// The metric.
+    pub metric: String,
+    /// The part of the prompt.
+    pub prompt: Effect,
+    /// The part of the model; with that of the prompt the whole effect.
+    pub model: Effect,
+    /// One plain sentence.
+    pub sentence: String,
+}
+
+/// The effect of moving one thing, with the other as it was and as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Effect {
+    /// The mean of both.
+    pub mean: f64,
+    /// With the other thing as it was.
+    pub old: Edge,
+    /// With the other thing as it is.
+    pub new: Edge,
+}
+
+/// A difference between two cells.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Edge {
+    /// The difference; positive is better.
+    pub difference: Estimate,
+    /// How often noise alone gives so large a drop.
+    pub p_drop: f64,
 }
 
 /// What the subject of an old baseline answers now.

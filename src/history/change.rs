@@ -54,6 +54,18 @@ pub fn between(before: &Header, now: &Header) -> Vec<Change> {
     changes.found
 }
 
+/// What differs between two versions of a subject: what is ours to change (prompt, model, parameters), and what the
+/// endpoint made of the same model.
+pub fn of_subject(before: &SubjectRecord, now: &SubjectRecord) -> (Vec<Change>, Vec<Change>) {
+    let mut changes = Changes::default();
+    changes.note_subject(before, now);
+    let served = format!("model {} as served", now.alias);
+    changes
+        .found
+        .into_iter()
+        .partition(|change| change.what != served)
+}
+
 /// What moved so far, each thing once.
 #[derive(Default)]
 struct Changes {

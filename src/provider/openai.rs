@@ -237,6 +237,8 @@ fn usage(body: &Value) -> Usage {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::super::encode;
     use super::super::testing::{normal, received, recorded, request, sent};
     use super::*;
@@ -347,9 +349,19 @@ mod tests {
                 encoded.headers,
                 [("content-type", "application/json".to_owned())]
             );
-            assert_eq!(normal(&sent(&request)), normal(&file["body"]), "{name}");
+            let body = with_drawn_seed(&request, &file["body"]);
+            assert_eq!(normal(&sent(&request)), normal(&body), "{name}");
             assert_eq!(super::super::unsupported(&request), [""; 0], "{name}");
         }
+    }
+
+    /// A recorded body with the seed that is drawn from the one of the parameters, where it has one.
+    fn with_drawn_seed(request: &Request, recorded: &Value) -> Value {
+        let mut body = recorded.clone();
+        if let Some(seed) = body.get_mut("seed") {
+            *seed = json!(request.seed(1));
+        }
+        body
     }
 
     #[test]
@@ -389,11 +401,8 @@ mod tests {
             ("chat-json-schema", schema),
             ("chat-tools", tools),
         ] {
-            assert_eq!(
-                normal(&sent(&request)),
-                normal(&files[name]["request"]),
-                "{name}"
-            );
+            let body = with_drawn_seed(&request, &files[name]["request"]);
+            assert_eq!(normal(&sent(&request)), normal(&body), "{name}");
         }
     }
 
@@ -417,10 +426,12 @@ mod tests {
     #[test]
     fn every_repeat_has_a_seed_of_its_own() {
         let request = asking("m", &json!({"seed": 7}));
-        let seeds: Vec<Value> = (1..=3)
-            .map(|repeat| body(&request, repeat)["seed"].clone())
-            .collect();
-        assert_eq!(seeds, [7, 8, 9]);
+        let other = asking("another model", &json!({"seed": 7}));
+        let seed = |request, repeat| body(request, repeat)["seed"].as_u64();
+        let seeds: BTreeSet<Option<u64>> = (1..=3).map(|repeat| seed(&request, repeat)).collect();
+        assert_eq!(seeds.len(), 3, "{seeds:?}");
+        assert!(seeds.contains(&seed(&request, 1)));
+        assert!(!seeds.contains(&seed(&other, 1)));
     }
 
     #[test]

@@ -68,6 +68,8 @@ fn passes(gate: &MetricSummary<'_>) -> bool {
 pub(super) fn notes(subject: &SubjectSummary<'_>) -> Vec<String> {
     let broken = subject.must_pass.iter().filter(|case| !case.holds);
     let mut notes: Vec<String> = broken.map(|case| case.sentence.clone()).collect();
+    notes.extend(subject.cause.iter().map(|cause| cause.sentence.clone()));
+    notes.extend(subject.split.iter().map(|split| split.sentence.clone()));
     notes.extend(subject.canary.iter().map(|canary| canary.sentence.clone()));
     if !subject.critical.is_empty() {
         let holding = subject.critical.iter().filter(|case| passes(case));

@@ -272,6 +272,8 @@ impl World {
                 "system:\nYou route tickets. Answer with one word.\nuser:\n{{ ticket }}\n",
             ),
             verdict: subject.verdict,
+            cause: None,
+            split: Vec::new(),
             canary: None,
             metrics: match subject.verdict {
                 Verdict::Regressed => regressed_metrics(),

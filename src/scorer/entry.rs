@@ -1,6 +1,6 @@
 //! One entry of `scorers` as it was written, its options found and checked.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::document::{Data, Document, Node};
 use crate::error::{Diagnostic, Place, Problems, Result};
@@ -8,12 +8,15 @@ use crate::shape::check_record;
 use crate::text::suggest;
 use crate::units::parse_share;
 
-use super::registry::{KINDS, Kind};
+use super::registry::{Expects, KINDS, Kind};
+use super::{Scorer, compile_entry};
 
 /// A scorer with its options, not yet compiled.
 pub(super) struct Entry<'a> {
     pub(super) kind: &'static Kind,
     pub(super) load: &'a dyn Fn(&str, &Place) -> Result<Value>,
+    /// In how many other entries it stands.
+    pub(super) depth: usize,
     document: &'a Document,
     /// Where the entry stands: its name, or all of it.
     place: Place,
@@ -40,6 +43,7 @@ impl<'a> Entry<'a> {
             Some(kind) => Ok(Self {
                 kind,
                 load,
+                depth: 0,
                 document,
                 place,
                 form,
@@ -61,6 +65,13 @@ impl<'a> Entry<'a> {
             }
             _ => Err(malformed(document, node).into()),
         }
+    }
+
+    /// Compiles an entry that stands in this one.
+    pub(super) fn compile(&self, node: &'a Node) -> Result<Scorer> {
+        let mut entry = Self::read(self.document, node, self.load)?;
+        entry.depth = self.depth + 1;
+        compile_entry(&entry)
     }
 
     /// Notes all options that are not as the registry says.
@@ -127,6 +138,49 @@ impl<'a> Entry<'a> {
         self.get(name).and_then(Node::bool).unwrap_or_default()
     }
 
+    /// One text or a list of them; empty where the option is not there.
+    pub(super) fn texts(&self, name: &str) -> Vec<String> {
+        let node = self.get(name);
+        let one = node.and_then(Node::text);
+        let several = node.map(Node::items).unwrap_or_default();
+        one.into_iter()
+            .chain(several.iter().filter_map(Node::text))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// The options that are its own, as they were written: what a fingerprint is made of. Null where there are none.
+    pub(super) fn written(&self) -> Value {
+        const SHARED: &[&str] = &[
+            "metric",
+            "weight",
+            "informational",
+            "tags",
+            "negate",
+            "normalize",
+            "transform",
+            "column",
+        ];
+        let expected = match self.kind.expects {
+            Expects::Nothing => None,
+            Expects::Texts(option)
+            | Expects::Data(option)
+            | Expects::Items(option)
+            | Expects::Optional(option) => Some(option),
+        };
+        let own = self.kind.fields().into_iter().filter_map(|field| {
+            let is_shared = SHARED.contains(&field.name) || expected == Some(field.name);
+            let node = self.get(field.name).filter(|_| !is_shared)?;
+            Some((field.name.to_owned(), node.to_json()))
+        });
+        let own: Map<String, Value> = own.collect();
+        if own.is_empty() {
+            Value::Null
+        } else {
+            Value::Object(own)
+        }
+    }
+
     /// A share written as `0.8` or `80%`.
     pub(super) fn share(&self, name: &str) -> Option<f64> {
         let node = self.get(name)?;
@@ -159,9 +213,9 @@ impl<'a> Entry<'a> {
 
 fn unknown(name: &str, place: Place) -> Diagnostic {
     let names = KINDS.iter().map(|kind| kind.name);
-    let help = match suggest(name, names.clone()) {
+    let help = match suggest(name, names) {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("the scorers are {}", names.collect::<Vec<_>>().join(", ")),
+        None => "`regauge scorers` lists them".to_owned(),
     };
     Diagnostic::new(format!("unknown scorer `{name}`"))
         .at(place)

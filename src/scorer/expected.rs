@@ -57,7 +57,10 @@ pub(super) enum Texts<'a> {
 pub(super) fn read(entry: &Entry<'_>, normalize: &Normalize) -> Result<Expected> {
     let option = match entry.kind.expects {
         Expects::Nothing => return Ok(Expected::Unused),
-        Expects::Texts(option) | Expects::Data(option) => option,
+        Expects::Texts(option)
+        | Expects::Data(option)
+        | Expects::Items(option)
+        | Expects::Optional(option) => option,
     };
     match (entry.get(option), entry.get("column")) {
         (Some(_), Some(column)) => Err(entry
@@ -69,12 +72,17 @@ pub(super) fn read(entry: &Entry<'_>, normalize: &Normalize) -> Result<Expected>
             .into()),
         (Some(node), None) => match entry.kind.expects {
             Expects::Data(_) => given_data(entry, node),
+            Expects::Items(_) | Expects::Optional(_) => Ok(Given {
+                value: node.to_json(),
+                texts: Vec::new(),
+            }),
             Expects::Texts(_) | Expects::Nothing => given_texts(entry, node, normalize, option),
         }
         .map(Expected::Given),
         (None, Some(column)) => Ok(Expected::Column(
             column.text().unwrap_or_default().to_owned(),
         )),
+        (None, None) if matches!(entry.kind.expects, Expects::Optional(_)) => Ok(Expected::Unused),
         (None, None) => Ok(Expected::Case),
     }
 }
@@ -151,6 +159,15 @@ impl<'a> Wanted<'a> {
             Self::Nothing => Ok(Cow::Owned(Value::Null)),
             Self::Given(given) => Ok(Cow::Borrowed(&given.value)),
             Self::Found(value) => json_of(value),
+        }
+    }
+
+    /// The value as it is; null where there is none.
+    pub(super) fn value(&self) -> &'a Value {
+        match self {
+            Self::Nothing => &Value::Null,
+            Self::Given(given) => &given.value,
+            Self::Found(value) => value,
         }
     }
 

@@ -12,7 +12,7 @@ use super::expected::{Texts, quoted};
 use super::options::{COLUMN, COMMON, EXPECTED, NEGATE, NORMALIZE, TEXTS, TRANSFORM};
 use super::registry::{Expects, Kind};
 use super::transform::{compile_regex, reason};
-use super::{OrMissing, Reading, Rule, Subject};
+use super::{Built, OrMissing, Reading, Rule, Subject};
 
 /// Characters of an answer that a note shows.
 pub(super) const SHOWN: usize = 80;
@@ -28,7 +28,7 @@ const TEXT: Kind = Kind {
     options: TEXT_OPTIONS,
     expects: Expects::Texts("expected"),
     version: 1,
-    build: |_| Ok(Rule::Matching(Matching::Text(How::Exact))),
+    build: |_| Ok(Box::new(Matching::Text(How::Exact))),
 };
 
 /// 1 if the answer is one of the expected texts, character by character after normalisation, else 0. Two empty texts
@@ -47,7 +47,7 @@ pub(super) const CONTAINS: Kind = Kind {
     summary: "the answer holds the expected text",
     definition: "1 if the expected text (a list: any of its texts) is a part of the answer after `normalize`, else 0. \
                  The empty text is a part of every answer.",
-    build: |_| Ok(Rule::Matching(Matching::Text(How::Contains))),
+    build: |_| Ok(Box::new(Matching::Text(How::Contains))),
     ..TEXT
 };
 
@@ -88,7 +88,7 @@ pub(super) const CONTAINS_ALL: Kind = Kind {
         NEGATE,
         COMMON,
     ],
-    build: |_| Ok(Rule::Matching(Matching::Text(How::ContainsAll))),
+    build: |_| Ok(Box::new(Matching::Text(How::ContainsAll))),
     ..TEXT
 };
 
@@ -98,7 +98,7 @@ pub(super) const STARTS_WITH: Kind = Kind {
     summary: "the answer begins with the expected text",
     definition: "1 if the answer begins with the expected text (a list: any of its texts) after `normalize`, else 0. \
                  Every answer begins with the empty text.",
-    build: |_| Ok(Rule::Matching(Matching::Text(How::StartsWith))),
+    build: |_| Ok(Box::new(Matching::Text(How::StartsWith))),
     ..TEXT
 };
 
@@ -108,7 +108,7 @@ pub(super) const ENDS_WITH: Kind = Kind {
     summary: "the answer ends with the expected text",
     definition: "1 if the answer ends with the expected text (a list: any of its texts) after `normalize`, else 0. \
                  Every answer ends with the empty text.",
-    build: |_| Ok(Rule::Matching(Matching::Text(How::EndsWith))),
+    build: |_| Ok(Box::new(Matching::Text(How::EndsWith))),
     ..TEXT
 };
 
@@ -130,6 +130,12 @@ pub(super) const REGEX: Kind = Kind {
                 "the regular expression; a list means any of them",
             ),
             COLUMN,
+            Field::optional(
+                "flags",
+                Shape::Text,
+                "any of i (case does not count), m (^ and $ match at lines), s (. matches line ends), x (spaces in the \
+                 pattern do not count)",
+            ),
         ],
         NORMALIZE,
         TRANSFORM,
@@ -146,8 +152,8 @@ pub(super) const REGEX: Kind = Kind {
 pub(super) enum Matching {
     /// With expected texts.
     Text(How),
-    /// With patterns of the suite, or none where they come with the case.
-    Regex(Option<Vec<Regex>>),
+    /// With patterns of the suite, or none where they come with the case, and the flags of those.
+    Regex(Option<Vec<Regex>>, String),
 }
 
 /// How an answer and expected texts are compared.
@@ -175,9 +181,13 @@ pub(super) fn normalize(entry: &Entry<'_>) -> Normalize {
     }
 }
 
-fn build_regex(entry: &Entry<'_>) -> Result<Rule> {
+fn build_regex(entry: &Entry<'_>) -> Built {
+    let flags = match entry.get("flags") {
+        Some(node) => read_flags(entry, node)?,
+        None => String::new(),
+    };
     let Some(node) = entry.get("pattern") else {
-        return Ok(Rule::Matching(Matching::Regex(None)));
+        return Ok(Box::new(Matching::Regex(None, flags)));
     };
     let nodes = match node.items() {
         [] => std::slice::from_ref(node),
@@ -185,17 +195,40 @@ fn build_regex(entry: &Entry<'_>) -> Result<Rule> {
     };
     let patterns = nodes
         .iter()
-        .filter_map(|node| Some(compile_regex(entry, node, node.text()?)))
+        .filter_map(|node| {
+            let pattern = format!("{flags}{}", node.text()?);
+            Some(compile_regex(entry, node, &pattern))
+        })
         .collect::<Result<_>>()?;
-    Ok(Rule::Matching(Matching::Regex(Some(patterns))))
+    Ok(Box::new(Matching::Regex(Some(patterns), flags)))
 }
 
-impl Matching {
-    pub(super) fn read(&self, subject: &Subject<'_>) -> OrMissing<Reading> {
+/// Flags as a pattern has them at its start.
+fn read_flags(entry: &Entry<'_>, node: &Node) -> Result<String> {
+    let flags = node.text().unwrap_or_default();
+    if let Some(wrong) = flags.chars().find(|flag| !"imsx".contains(*flag)) {
+        let message = format!("`regex.flags` has no flag `{wrong}`");
+        let problem = entry.problem(node, message);
+        return Err(problem.help("the flags are i, m, s and x").into());
+    }
+    Ok(match flags {
+        "" => String::new(),
+        flags => format!("(?{flags})"),
+    })
+}
+
+impl Rule for Matching {
+    fn read(&self, subject: &Subject<'_>) -> OrMissing<Reading> {
         let text = subject.normalize.apply(subject.text);
         match self {
             Self::Text(how) => how.read(&text, subject),
-            Self::Regex(patterns) => read_regex(patterns.as_deref(), &text, subject),
+            Self::Regex(patterns, flags) => {
+                let matches = match patterns {
+                    Some(patterns) => patterns.iter().any(|pattern| pattern.is_match(&text)),
+                    None => matches_case(&text, flags, subject)?,
+                };
+                Ok(read_regex(matches, subject))
+            }
         }
     }
 }
@@ -232,26 +265,22 @@ fn contains_all(wanted: &Texts<'_>, text: &str, got: impl Fn() -> String) -> Rea
     })
 }
 
-fn read_regex(patterns: Option<&[Regex]>, text: &str, subject: &Subject<'_>) -> OrMissing<Reading> {
-    let matches = match patterns {
-        Some(patterns) => patterns.iter().any(|pattern| pattern.is_match(text)),
-        None => matches_case(text, subject)?,
-    };
-    Ok(Reading::binary(matches, || {
+fn read_regex(matches: bool, subject: &Subject<'_>) -> Reading {
+    Reading::binary(matches, || {
         format!(
             "no match of {} in {}",
             subject.wanted.describe(),
             quoted(subject.text, SHOWN)
         )
-    }))
+    })
 }
 
 /// Whether a pattern of the case matches.
-fn matches_case(text: &str, subject: &Subject<'_>) -> OrMissing<bool> {
+fn matches_case(text: &str, flags: &str, subject: &Subject<'_>) -> OrMissing<bool> {
     let patterns = subject.wanted.texts(&Normalize::default())?;
     let mut matches = false;
     for pattern in patterns.iter() {
-        let regex = Regex::new(pattern).map_err(|error| {
+        let regex = Regex::new(&format!("{flags}{pattern}")).map_err(|error| {
             format!(
                 "{} is not a regular expression: {}",
                 quoted(pattern, SHOWN),

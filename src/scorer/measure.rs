@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use unicode_segmentation::UnicodeSegmentation;
 
-use crate::document::Node;
 use crate::error::{Problems, Result};
 use crate::exchange::{Finish, Response};
 use crate::shape::{Field, Shape};
@@ -14,7 +14,7 @@ use crate::units::{Cost, count, parse_duration, show_duration};
 use super::entry::Entry;
 use super::options::{COMMON, NEGATE, TRANSFORM};
 use super::registry::{Expects, Kind};
-use super::{OrMissing, Reading, Rule, Subject, Unit};
+use super::{Built, OrMissing, Reading, Rule, Subject, Unit, Values};
 
 /// With `min` or `max`: 1 if the number of words lies within them, both included, else 0. Without either: the number
 /// itself, which is only shown. Words are segments of UAX #29 with a letter or a digit: `well-known` has two, `it's`
@@ -40,6 +40,34 @@ pub(super) const WORD_COUNT: Kind = Kind {
     build: build_word_count,
 };
 
+/// 1 if the length in some unit lies within bounds.
+pub(super) const LENGTH: Kind = Kind {
+    name: "length",
+    summary: "the answer is neither too short nor too long",
+    definition: "1 if the length of the answer lies within `min` and `max`, both included, else 0. It is counted in \
+                 characters (as people see them: extended grapheme clusters of UAX #29), words and sentences (both of \
+                 UAX #29), lines that are not blank, or tokens (of the answer with its reasoning, as the endpoint counted \
+                 them; what it did not count has no score).",
+    main: Some("max"),
+    options: &[
+        &[
+            Field::optional("min", Shape::Count(0), "the least that passes"),
+            Field::optional("max", Shape::Count(0), "the most that passes"),
+            Field::optional(
+                "unit",
+                Shape::Choice(Measured::NAMES),
+                "what is counted: characters, words, sentences, lines or tokens (default characters)",
+            ),
+        ],
+        TRANSFORM,
+        NEGATE,
+        COMMON,
+    ],
+    expects: Expects::Nothing,
+    version: 1,
+    build: build_length,
+};
+
 /// Milliseconds from the sending of the request to the end of its answer, without waiting in our queue and without
 /// earlier attempts; passes at `max` or below.
 pub(super) const LATENCY: Kind = Kind {
@@ -60,7 +88,7 @@ pub(super) const LATENCY: Kind = Kind {
     version: 1,
     build: |entry| {
         let max = entry.text("max").and_then(parse_duration);
-        Ok(Rule::Measure(Measure::Latency(max)))
+        Ok(Box::new(Measure::Latency(max)))
     },
 };
 
@@ -82,7 +110,7 @@ pub(super) const COST: Kind = Kind {
     version: 1,
     build: |entry| {
         let max = entry.number("max").and_then(Cost::from_usd);
-        Ok(Rule::Measure(Measure::Cost(max)))
+        Ok(Box::new(Measure::Cost(max)))
     },
 };
 
@@ -110,7 +138,7 @@ pub(super) const TOKENS: Kind = Kind {
     version: 1,
     build: |entry| {
         let kind = entry.text("kind").and_then(TokenKind::named);
-        Ok(Rule::Measure(Measure::Tokens {
+        Ok(Box::new(Measure::Tokens {
             kind: kind.unwrap_or(TokenKind::Total),
             max: entry.count("max"),
         }))
@@ -138,23 +166,77 @@ pub(super) const FINISH_REASON: Kind = Kind {
     ],
     expects: Expects::Nothing,
     version: 1,
-    build: |entry| {
-        let node = entry.get("is");
-        let one = node.and_then(Node::text);
-        let several = node.map(Node::items).unwrap_or_default();
-        let names = one.into_iter().chain(several.iter().filter_map(Node::text));
-        let reasons = names.map(str::to_owned).collect();
-        Ok(Rule::Measure(Measure::Finish(reasons)))
-    },
+    build: |entry| Ok(Box::new(Measure::Finish(entry.texts("is")))),
 };
+
+/// In what an answer is measured.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Measured {
+    Characters,
+    Words,
+    Sentences,
+    Lines,
+    Tokens,
+}
+
+impl Measured {
+    const NAMES: &[&str] = &["characters", "words", "sentences", "lines", "tokens"];
+
+    fn named(name: &str) -> Self {
+        match name {
+            "words" => Self::Words,
+            "sentences" => Self::Sentences,
+            "lines" => Self::Lines,
+            "tokens" => Self::Tokens,
+            _ => Self::Characters,
+        }
+    }
+
+    /// What one of them is called.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Characters => "character",
+            Self::Words => "word",
+            Self::Sentences => "sentence",
+            Self::Lines => "line",
+            Self::Tokens => "token",
+        }
+    }
+
+    fn of(self, subject: &Subject<'_>) -> OrMissing<usize> {
+        let text = subject.text;
+        Ok(match self {
+            Self::Characters => text.graphemes(true).count(),
+            Self::Words => words(text).count(),
+            Self::Sentences => text.unicode_sentences().count(),
+            Self::Lines => text.lines().filter(|line| !line.trim().is_empty()).count(),
+            Self::Tokens => {
+                let counted = subject.answer.response.usage.output;
+                let counted = counted.ok_or("the endpoint did not count output tokens")?;
+                usize::try_from(counted).unwrap_or(usize::MAX)
+            }
+        })
+    }
+}
 
 /// What is counted or measured, and how much of it passes.
 #[derive(Debug)]
 pub(super) enum Measure {
-    Words { min: Option<u64>, max: Option<u64> },
+    Words {
+        min: Option<u64>,
+        max: Option<u64>,
+    },
+    Length {
+        unit: Measured,
+        min: Option<u64>,
+        max: Option<u64>,
+    },
     Latency(Option<Duration>),
     Cost(Option<Cost>),
-    Tokens { kind: TokenKind, max: Option<u64> },
+    Tokens {
+        kind: TokenKind,
+        max: Option<u64>,
+    },
     Finish(Vec<String>),
 }
 
@@ -196,41 +278,64 @@ impl TokenKind {
     }
 }
 
-fn build_word_count(entry: &Entry<'_>) -> Result<Rule> {
+fn build_length(entry: &Entry<'_>) -> Built {
+    let (min, max) = (entry.count("min"), entry.count("max"));
+    if min.is_none() && max.is_none() {
+        let problem = entry.problem_of_all("`length` does not say what is enough");
+        return Err(problem.help("give `min` or `max`").into());
+    }
+    check_bounds(entry, min, max)?;
+    let unit = Measured::named(entry.text("unit").unwrap_or_default());
+    Ok(Box::new(Measure::Length { unit, min, max }))
+}
+
+/// Refuses bounds that nothing lies within.
+fn check_bounds(entry: &Entry<'_>, min: Option<u64>, max: Option<u64>) -> Result<()> {
+    let (Some(low), Some(high), Some(node)) = (min, max, entry.get("max")) else {
+        return Ok(());
+    };
+    if low <= high {
+        return Ok(());
+    }
+    let name = entry.kind.name;
+    let message = format!("`{name}.max` is {high} and below `{name}.min`, {low}");
+    Err(entry.problem(node, message).into())
+}
+
+fn build_word_count(entry: &Entry<'_>) -> Built {
     let (min, max) = (entry.count("min"), entry.count("max"));
     let mut problems = Problems::default();
-    if let (Some(low), Some(high), Some(node)) = (min, max, entry.get("max"))
-        && low > high
-    {
-        let message = format!("`word-count.max` is {high} and below `word-count.min`, {low}");
-        problems.push(entry.problem(node, message));
-    }
+    problems.take(check_bounds(entry, min, max));
     if entry.flag("negate") && min.is_none() && max.is_none() {
         let problem = entry.problem_of_all("`word-count.negate` has nothing to negate");
         problems.push(problem.help("give `min` or `max`"));
     }
     problems.finish()?;
-    Ok(Rule::Measure(Measure::Words { min, max }))
+    Ok(Box::new(Measure::Words { min, max }))
 }
 
-impl Measure {
-    pub(super) fn unit(&self) -> Unit {
+impl Rule for Measure {
+    fn values(&self) -> Values {
         match self {
             Self::Words {
                 min: None,
                 max: None,
-            } => Unit::Words,
-            Self::Words { .. } | Self::Finish(_) => Unit::Share,
-            Self::Latency(_) => Unit::Milliseconds,
-            Self::Cost(_) => Unit::Usd,
-            Self::Tokens { .. } => Unit::Tokens,
+            } => Values::Measured(Unit::Words),
+            Self::Words { .. } | Self::Length { .. } | Self::Finish(_) => Values::Binary,
+            Self::Latency(_) => Values::Measured(Unit::Milliseconds),
+            Self::Cost(_) => Values::Measured(Unit::Usd),
+            Self::Tokens { .. } => Values::Measured(Unit::Tokens),
         }
     }
 
-    pub(super) fn read(&self, subject: &Subject<'_>) -> OrMissing<Reading> {
+    fn read(&self, subject: &Subject<'_>) -> OrMissing<Reading> {
         let response = subject.answer.response;
         match self {
             Self::Words { min, max } => Ok(read_words(subject.text, *min, *max)),
+            Self::Length { unit, min, max } => {
+                let number = unit.of(subject)?;
+                Ok(within(number, unit.name(), *min, *max))
+            }
             Self::Latency(max) => read_latency(subject.answer.latency_ms, *max),
             Self::Cost(max) => read_cost(subject.answer.cost, *max),
             Self::Tokens { kind, max } => read_tokens(*kind, response, *max),
@@ -238,10 +343,12 @@ impl Measure {
         }
     }
 
-    /// Its part of the fingerprint.
-    pub(super) fn identity(&self) -> Value {
+    fn identity(&self, _: Value) -> Value {
         match self {
             Self::Words { min, max } => json!({"min": min, "max": max}),
+            Self::Length { unit, min, max } => {
+                json!({"unit": unit.name(), "min": min, "max": max})
+            }
             Self::Latency(max) => json!({"max": max.map(|max| max.as_secs_f64())}),
             Self::Cost(max) => json!({"max": max}),
             Self::Tokens { kind, max } => json!({"kind": kind.name(), "max": max}),
@@ -255,10 +362,15 @@ fn read_words(text: &str, min: Option<u64>, max: Option<u64>) -> Reading {
     if min.is_none() && max.is_none() {
         return Reading::decided(quantity(number as u64), None, String::new);
     }
+    within(number, "word", min, max)
+}
+
+/// Whether so many of something lie within bounds.
+fn within(number: usize, what: &str, min: Option<u64>, max: Option<u64>) -> Reading {
     let (low, high) = (min.unwrap_or(0), max.unwrap_or(u64::MAX));
     let found = number as u64;
     Reading::binary((low..=high).contains(&found), || {
-        let found = count(number, "word");
+        let found = count(number, what);
         match (min, max) {
             (Some(min), Some(max)) => format!("{found}, expected {min} to {max}"),
             (Some(min), None) => format!("{found}, expected at least {min}"),

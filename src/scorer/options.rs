@@ -35,6 +35,11 @@ pub(super) const COMMON: &[Field] = &[
         Shape::Bool,
         "shown, but never gates (default false)",
     ),
+    Field::optional(
+        "tags",
+        Shape::OneOf(&[Shape::Text, Shape::List(&Shape::Text)]),
+        "grades only cases with one of these tags (default: all cases)",
+    ),
 ];
 
 /// For scorers that hold or do not.

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::error::Result;
 use crate::shape::{Field, record_schema};
 
 use super::entry::Entry;
-use super::{Rule, likeness, matching, measure, structure};
+use super::{
+    Built, answers, compose, fields, formats, likeness, markup, matching, measure, overlap,
+    structure, style, tools,
+};
 
 /// All scorers, in the order of the documentation.
 pub const KINDS: &[Kind] = &[
@@ -21,14 +23,64 @@ pub const KINDS: &[Kind] = &[
     structure::IS_JSON,
     structure::EQUALS_JSON,
     structure::JSON_SCHEMA,
+    structure::CONTAINS_JSON,
+    fields::JSON_PATH,
+    fields::JSON_FIELDS,
+    fields::JSON_DIFF,
+    structure::IS_YAML,
+    markup::IS_XML,
+    markup::CONTAINS_XML,
+    markup::IS_HTML,
+    markup::CONTAINS_HTML,
+    formats::IS_SQL,
+    formats::IS_CSV,
     likeness::LEVENSHTEIN,
+    likeness::OSA,
+    likeness::DAMERAU_LEVENSHTEIN,
+    likeness::HAMMING,
+    likeness::INDEL,
+    likeness::LCS,
+    likeness::JARO,
     likeness::JARO_WINKLER,
+    likeness::PARTIAL_RATIO,
+    likeness::TOKEN_SORT_RATIO,
+    likeness::TOKEN_SET_RATIO,
     likeness::DIFF_RATIO,
+    overlap::ROUGE_N,
+    overlap::ROUGE_L,
+    overlap::ROUGE_LSUM,
+    overlap::BLEU,
+    overlap::GLEU,
+    overlap::CHRF,
+    overlap::TER_ACCURACY,
+    overlap::WER_ACCURACY,
+    overlap::CER_ACCURACY,
+    overlap::TOKEN_F1,
+    overlap::SQUAD_EXACT,
+    answers::NUMBER,
+    answers::NUMERIC_DIFF,
+    answers::CHOICE,
+    answers::MATH,
+    answers::LIST,
+    answers::DATE,
+    style::LANGUAGE,
+    style::FORBIDDEN,
+    style::NO_PII,
+    style::READABILITY,
+    tools::TOOL_CALLS,
+    tools::TOOL_CALL_F1,
+    tools::TOOL_COUNT,
+    measure::LENGTH,
     measure::WORD_COUNT,
     measure::LATENCY,
     measure::COST,
     measure::TOKENS,
     measure::FINISH_REASON,
+    compose::ALL,
+    compose::ANY,
+    compose::NOT,
+    compose::WEIGHTED,
+    compose::EXPR,
 ];
 
 /// What there is to know of one scorer before it is used.
@@ -47,7 +99,7 @@ pub struct Kind {
     pub(super) expects: Expects,
     /// Raised when the same options give another score than before, so that old scores are not compared with new ones.
     pub(super) version: u32,
-    pub(super) build: fn(&Entry<'_>) -> Result<Rule>,
+    pub(super) build: fn(&Entry<'_>) -> Built,
 }
 
 /// What a scorer compares the answer with, and the option that gives it in place of the case.
@@ -56,6 +108,10 @@ pub(super) enum Expects {
     Nothing,
     Texts(&'static str),
     Data(&'static str),
+    /// A list as a whole, which may be empty, or a text that is parted.
+    Items(&'static str),
+    /// A value as it is, and only where an option gives it.
+    Optional(&'static str),
 }
 
 impl Kind {

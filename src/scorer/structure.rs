@@ -4,7 +4,7 @@ use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::{Value, json};
 
-use crate::document::{Data, Node};
+use crate::document::{Data, Document, Node, Source};
 use crate::error::{Diagnostic, Result};
 use crate::shape::{Field, Shape};
 use crate::text::data::difference;
@@ -17,6 +17,8 @@ use super::{OrMissing, Reading, Rule, Subject};
 
 /// Characters of a value that a note shows.
 const SHOWN: usize = 60;
+/// The most bytes that are read in vain when JSON is looked for.
+const MOST_WASTED: usize = 20_000_000;
 
 /// 1 if the answer is one JSON value and nothing else but white space, else 0. A bare number or a text in quotes is JSON
 /// too; `json-schema` with `type: [object, array]` asks for more.
@@ -29,7 +31,7 @@ pub(super) const IS_JSON: Kind = Kind {
     options: &[TRANSFORM, NEGATE, COMMON],
     expects: Expects::Nothing,
     version: 1,
-    build: |_| Ok(Rule::Structure(Structure::Any)),
+    build: |_| Ok(Box::new(Structure::Any)),
 };
 
 /// 1 if the answer is JSON and the same data as the expected value, else 0: objects whatever the order of their keys,
@@ -57,7 +59,7 @@ pub(super) const EQUALS_JSON: Kind = Kind {
     ],
     expects: Expects::Data("expected"),
     version: 1,
-    build: |_| Ok(Rule::Structure(Structure::Equal)),
+    build: |_| Ok(Box::new(Structure::Equal)),
 };
 
 /// 1 if the answer is JSON and valid against the schema, else 0. The draft is the one that `$schema` names, and 2020-12
@@ -74,14 +76,10 @@ pub(super) const JSON_SCHEMA: Kind = Kind {
         &[
             Field::required(
                 "schema",
-                Shape::OneOf(&[Shape::Text, Shape::Bool, Shape::Map(&Shape::Any)]),
+                SCHEMA,
                 "a JSON Schema, or the path of a file that holds one",
             ),
-            Field::optional(
-                "formats",
-                Shape::Bool,
-                "whether `format` is checked (default true)",
-            ),
+            FORMATS,
         ],
         TRANSFORM,
         NEGATE,
@@ -89,7 +87,59 @@ pub(super) const JSON_SCHEMA: Kind = Kind {
     ],
     expects: Expects::Nothing,
     version: 1,
-    build: build_schema,
+    build: |entry| {
+        let schema = build_schema(entry)?;
+        Ok(Box::new(Structure::Schema(schema)))
+    },
+};
+
+const SCHEMA: Shape = Shape::OneOf(&[Shape::Text, Shape::Bool, Shape::Map(&Shape::Any)]);
+
+const FORMATS: Field = Field::optional(
+    "formats",
+    Shape::Bool,
+    "whether `format` is checked (default true)",
+);
+
+/// 1 if there is a JSON object or list in the answer, and with a schema one that is valid against it.
+pub(super) const CONTAINS_JSON: Kind = Kind {
+    name: "contains-json",
+    summary: "the answer holds JSON",
+    definition: "1 if there is a JSON object or list anywhere in the answer, and with `schema` one that is valid against \
+                 it, as `json-schema` has it, else 0. Bare numbers and texts do not count, since any prose has them.",
+    main: Some("schema"),
+    options: &[
+        &[
+            Field::optional(
+                "schema",
+                SCHEMA,
+                "a JSON Schema, or the path of a file that holds one",
+            ),
+            FORMATS,
+        ],
+        TRANSFORM,
+        NEGATE,
+        COMMON,
+    ],
+    expects: Expects::Nothing,
+    version: 1,
+    build: |entry| {
+        let schema = build_schema(entry)?;
+        Ok(Box::new(Structure::Within(schema)))
+    },
+};
+
+/// 1 if the answer is a YAML map or list, and with a schema valid against it.
+pub(super) const IS_YAML: Kind = Kind {
+    name: "is-yaml",
+    summary: "the answer is YAML",
+    definition: "1 if the answer is YAML (1.2, one document, without custom tags) whose top value is a map or a list, and \
+                 with `schema` valid against it, as `json-schema` has it, else 0. A key that stands twice is an error.",
+    build: |entry| {
+        let schema = build_schema(entry)?;
+        Ok(Box::new(Structure::Yaml(schema)))
+    },
+    ..CONTAINS_JSON
 };
 
 /// How the data of an answer is judged.
@@ -97,7 +147,10 @@ pub(super) const JSON_SCHEMA: Kind = Kind {
 pub(super) enum Structure {
     Any,
     Equal,
-    Schema(Box<Schema>),
+    Schema(Option<Schema>),
+    /// JSON within a text.
+    Within(Option<Schema>),
+    Yaml(Option<Schema>),
 }
 
 /// A schema, ready to validate.
@@ -105,12 +158,13 @@ pub(super) enum Structure {
 pub(super) struct Schema {
     source: Value,
     formats: bool,
-    validator: Validator,
+    validator: Box<Validator>,
 }
 
-fn build_schema(entry: &Entry<'_>) -> Result<Rule> {
+/// The schema of the option `schema`, where there is one.
+pub(super) fn build_schema(entry: &Entry<'_>) -> Result<Option<Schema>> {
     let Some(node) = entry.get("schema") else {
-        return Ok(Rule::Structure(Structure::Any));
+        return Ok(None);
     };
     let formats = entry.get("formats").and_then(Node::bool).unwrap_or(true);
     let source = match &node.data {
@@ -119,11 +173,11 @@ fn build_schema(entry: &Entry<'_>) -> Result<Rule> {
     };
     let options = jsonschema::options().should_validate_formats(formats);
     match options.build(&source) {
-        Ok(validator) => Ok(Rule::Structure(Structure::Schema(Box::new(Schema {
+        Ok(validator) => Ok(Some(Schema {
             source,
             formats,
-            validator,
-        })))),
+            validator: Box::new(validator),
+        })),
         Err(error) => Err(diagnose(entry, node, &error).into()),
     }
 }
@@ -161,39 +215,90 @@ fn below<'a>(node: &'a Node, pointer: &str) -> &'a Node {
         .unwrap_or_else(|deepest| deepest)
 }
 
-impl Structure {
-    pub(super) fn read(&self, subject: &Subject<'_>) -> OrMissing<Reading> {
-        let found: std::result::Result<Value, _> = serde_json::from_str(subject.text);
+impl Rule for Structure {
+    fn read(&self, subject: &Subject<'_>) -> OrMissing<Reading> {
+        let found = || serde_json::from_str::<Value>(subject.text);
         match self {
-            Self::Any => Ok(match found {
-                Ok(_) => Reading::binary(true, String::new),
-                Err(error) => not_json(&error),
-            }),
-            Self::Equal => {
-                let wanted = subject.wanted.json()?;
-                Ok(match found {
-                    Ok(found) => equal(&wanted, &found),
-                    Err(error) => not_json(&error),
-                })
-            }
-            Self::Schema(schema) => Ok(match found {
-                Ok(found) => schema.read(&found),
-                Err(error) => not_json(&error),
-            }),
+            Self::Within(schema) => return find_json(subject.text, schema.as_ref()),
+            Self::Yaml(schema) => return Ok(read_yaml(subject.text, schema.as_ref())),
+            Self::Any | Self::Equal | Self::Schema(_) => {}
         }
+        let wanted = subject.wanted.json()?;
+        let found = match found() {
+            Ok(found) => found,
+            Err(error) => return Ok(Reading::binary(false, || format!("not JSON: {error}"))),
+        };
+        Ok(match self {
+            Self::Equal => equal(&wanted, &found),
+            Self::Schema(Some(schema)) => schema.read(&found),
+            _ => Reading::binary(true, String::new),
+        })
     }
 
-    /// Its part of the fingerprint.
-    pub(super) fn identity(&self) -> Value {
+    fn identity(&self, _: Value) -> Value {
         match self {
-            Self::Any | Self::Equal => Value::Null,
-            Self::Schema(schema) => json!({"schema": schema.source, "formats": schema.formats}),
+            Self::Schema(Some(schema)) | Self::Within(Some(schema)) | Self::Yaml(Some(schema)) => {
+                schema.identity()
+            }
+            _ => Value::Null,
         }
     }
 }
 
-fn not_json(error: &serde_json::Error) -> Reading {
-    Reading::binary(false, || format!("not JSON: {error}"))
+/// The first JSON object or list in a text that is valid, or what is wrong with the first one that is not.
+fn find_json(text: &str, schema: Option<&Schema>) -> OrMissing<Reading> {
+    let (mut at, mut wasted) = (0, 0);
+    let mut first = None;
+    while let Some(offset) = text[at..].find(['{', '[']) {
+        at += offset;
+        let mut values = serde_json::Deserializer::from_str(&text[at..]).into_iter::<Value>();
+        match values.next() {
+            Some(Ok(value)) => {
+                let reading = match schema {
+                    Some(schema) => schema.read(&value),
+                    None => Reading::binary(true, String::new),
+                };
+                if reading.holds == Some(true) {
+                    return Ok(reading);
+                }
+                first.get_or_insert(reading);
+                at += values.byte_offset();
+            }
+            Some(Err(error)) => {
+                // What was read in vain is read again from the next bracket on.
+                wasted += if error.line() > 1 || error.is_eof() {
+                    text.len() - at
+                } else {
+                    error.column()
+                };
+                if wasted > MOST_WASTED {
+                    return Err(
+                        "there are too many brackets in the answer to look for JSON".to_owned()
+                    );
+                }
+                at += 1;
+            }
+            None => at += 1,
+        }
+    }
+    Ok(first.unwrap_or_else(|| Reading::binary(false, || "no JSON object or list".to_owned())))
+}
+
+fn read_yaml(text: &str, schema: Option<&Schema>) -> Reading {
+    let document = match Document::parse(Source::new("answer", text)) {
+        Ok(document) => document,
+        Err(error) => {
+            let whole = error.to_string();
+            return Reading::binary(false, || format!("not YAML: {whole}"));
+        }
+    };
+    if !matches!(document.root.data, Data::Map(_) | Data::List(_)) {
+        return Reading::binary(false, || "neither a map nor a list".to_owned());
+    }
+    match schema {
+        Some(schema) => schema.read(&document.root.to_json()),
+        None => Reading::binary(true, String::new),
+    }
 }
 
 fn equal(wanted: &Value, found: &Value) -> Reading {
@@ -223,6 +328,11 @@ fn place(pointer: &str) -> String {
 }
 
 impl Schema {
+    /// What the fingerprint of a scorer has of it.
+    pub(super) fn identity(&self) -> Value {
+        json!({"schema": self.source, "formats": self.formats})
+    }
+
     /// The note names the first mistake by its place; the validator gives them in no order that could be relied on.
     fn read(&self, found: &Value) -> Reading {
         if self.validator.is_valid(found) {

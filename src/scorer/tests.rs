@@ -7,8 +7,14 @@ use crate::document::Source;
 use crate::error::Error;
 use crate::exchange::{Finish, Usage};
 
+mod answers;
+mod compose;
 mod conformance;
+mod fields;
+mod formats;
+mod overlap;
 mod properties;
+mod style;
 
 fn no_file(path: &str) -> Result<Value> {
     Err(Error::new(format!("no file `{path}`")))
@@ -54,6 +60,7 @@ fn grade_response(
     let target = Target {
         expected,
         vars: vars.as_object().unwrap(),
+        tags: &[],
     };
     let answer = Answer {
         response,
@@ -507,6 +514,7 @@ fn what_was_not_measured_has_no_score() {
     let target = Target {
         expected: None,
         vars: &vars,
+        tags: &[],
     };
     let grade = |entry: &str, latency_ms: f64| {
         let answer = Answer {
@@ -717,7 +725,8 @@ fn all_mistakes_of_an_entry_are_shown_where_they_stand() {
 
 #[test]
 fn the_schema_accepts_what_compiles_and_refuses_what_does_not() {
-    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let whole = json!({"$ref": "#/$defs/scorer", "$defs": {"scorer": schema()}});
+    let validator = jsonschema::validator_for(&whole).unwrap();
     let is_valid = |entry: &str| {
         let document = Document::parse(Source::new("a.yaml", entry)).unwrap();
         validator.is_valid(&document.root.items()[0].to_json())
@@ -735,6 +744,11 @@ fn the_schema_accepts_what_compiles_and_refuses_what_does_not() {
         "- latency: 2s",
         "- exact: { transform: [strip-fence, { regex: a }] }",
         "- levenshtein: { threshold: 80% }",
+        "- all: [exact, any: [contains: a, is-json]]",
+        "- weighted: { of: [exact: { weight: 2 }], threshold: 0.5 }",
+        "- expr: output == 'a'",
+        "- tool-calls: [{ name: find, arguments: { a: 1 } }]",
+        "- exact: { tags: [de] }",
     ] {
         assert!(is_valid(entry), "{entry}");
     }
@@ -747,6 +761,9 @@ fn the_schema_accepts_what_compiles_and_refuses_what_does_not() {
         "- latency: 2",
         "- word-count: 5",
         "- finish-reason: done",
+        "- all: [exat]",
+        "- any: exact",
+        "- rouge-n: { n: 0 }",
     ] {
         assert!(!is_valid(entry), "{entry}");
         assert!(try_compile(entry).is_err(), "{entry}");

@@ -47,7 +47,8 @@ fn step(entry: &Entry<'_>, node: &Node) -> Result<Option<Transform>> {
         Data::Text(name) if name == "last-line" => Ok(Some(Transform::LastLine)),
         Data::Map(entries) => match entries.as_slice() {
             [(key, value)] => match (key.name.as_str(), value.text()) {
-                ("json-pointer", Some(pointer)) => read_pointer(entry, value, pointer).map(Some),
+                ("json-pointer", Some(pointer)) => read_pointer(entry, value, pointer)
+                    .map(|pointer| Some(Transform::Pointer(pointer))),
                 ("regex", Some(pattern)) => {
                     compile_regex(entry, value, pattern).map(|regex| Some(Transform::Regex(regex)))
                 }
@@ -62,9 +63,10 @@ fn step(entry: &Entry<'_>, node: &Node) -> Result<Option<Transform>> {
     }
 }
 
-fn read_pointer(entry: &Entry<'_>, node: &Node, pointer: &str) -> Result<Transform> {
+/// A JSON Pointer of the suite, or the mistake in it.
+pub(super) fn read_pointer(entry: &Entry<'_>, node: &Node, pointer: &str) -> Result<String> {
     if pointer.is_empty() || pointer.starts_with('/') {
-        return Ok(Transform::Pointer(pointer.to_owned()));
+        return Ok(pointer.to_owned());
     }
     Err(entry
         .problem(node, format!("`{pointer}` is not a JSON Pointer"))

@@ -4,7 +4,9 @@
     reason = "what a helper cannot do fails the test that called it"
 )]
 
+mod baseline_test;
 mod broken;
+mod cause_test;
 mod database;
 mod docs;
 mod endpoint;
@@ -20,6 +22,7 @@ mod project;
 mod project_test;
 mod resume;
 mod run_test;
+mod scorers_test;
 mod secrets;
 mod store_test;
 mod summary;
