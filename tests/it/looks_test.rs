@@ -159,6 +159,8 @@ fn both_sides_of_one_window_are_called_alike_and_compared() {
         suite.replace("[repeat@v1]", "[repeat@v2]"),
     );
     let summary = run(&project, 1, &["--against", "repeat@v1"]);
+    let listed = project.run(&["history"]).expect_code(0).stdout;
+    assert!(listed.contains("complete, control"), "{listed}");
     assert_eq!(endpoint.requests().len(), 60);
     assert_eq!(metric(&summary, "exact")["verdict"], "regressed");
     let subject = &summary["suites"][0]["subjects"][0];

@@ -111,6 +111,55 @@ fn a_candidate_that_regressed_is_the_first_bad_run() {
 }
 
 #[test]
+fn a_baseline_from_a_file_is_the_first_point() {
+    let endpoint = Endpoint::start(better());
+    let elsewhere = Project::new().workspace(&endpoint.url()).cases(12);
+    let first = elsewhere.run(&["run", "--json"]).expect_code(0).json();
+    elsewhere
+        .run(&["export", "latest", "-o", "run.jsonl"])
+        .expect_code(0);
+    let project = Project::new().workspace(&endpoint.url()).cases(12);
+    project.write("run.jsonl", elsewhere.read("run.jsonl"));
+    let run = project
+        .run(&["run", "--json", "--baseline", "run.jsonl"])
+        .json();
+    let runs = run["suites"][0]["timeline"]["runs"].as_array().unwrap();
+    let ids: Vec<&Value> = runs.iter().map(|run| &run["id"]).collect();
+    assert_eq!(ids, [&json!(run_id(&first)), &json!(run_id(&run))]);
+}
+
+#[test]
+fn inputs_that_moved_are_told_and_gate_nothing() {
+    let endpoint = Endpoint::start(better());
+    let project = Project::new().workspace(&endpoint.url()).cases(60);
+    project.run(&["run"]).expect_code(0);
+    let longer: String = (31..=90)
+        .map(|n| {
+            let word = if n > 60 {
+                format!("please say the word {n} twice")
+            } else {
+                format!("word {n}")
+            };
+            json!({"id": format!("w-{n:05}"), "word": word, "expected": word}).to_string() + "\n"
+        })
+        .collect();
+    project.write("golden/words.jsonl", longer);
+    let run = project.run(&["run", "--json"]).expect_code(0).json();
+    let drift = run["suites"][0]["drift"].as_array().unwrap();
+    assert_eq!(
+        drift[0]["sentence"],
+        "since the baseline 30 cases were added, 30 removed, 0 changed"
+    );
+    let is_warned = |feature: &str| {
+        let mut moved = drift.iter().filter(|moved| moved["of"] == "inputs");
+        moved.any(|moved| moved["feature"] == feature && moved["is_warning"] == true)
+    };
+    assert!(is_warned("characters") && is_warned("words") && is_warned("vocabulary"));
+    let shown = project.run(&["report"]).expect_code(0).stdout;
+    assert!(shown.contains("words of inputs: 4."), "{shown}");
+}
+
+#[test]
 fn a_suite_without_a_run_has_no_course() {
     let endpoint = Endpoint::start(better());
     let project = Project::new().workspace(&endpoint.url());
