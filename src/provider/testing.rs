@@ -42,6 +42,11 @@ pub(super) fn request(neutral: Value) -> Request {
     serde_json::from_value(fields.clone().into()).expect("the test gives a request")
 }
 
+/// A request in this format that says nothing.
+pub(super) fn blank_request(format: WireFormat) -> Request {
+    request(json!({"provider": format, "model": "m", "messages": []}))
+}
+
 /// What is sent, as JSON.
 pub(super) fn sent(request: &Request) -> Value {
     serde_json::from_slice(&encode(request, 1).body).expect("we send JSON")
@@ -59,7 +64,7 @@ pub(super) fn received(
         found.map(|(_, value)| *value)
     };
     decode(
-        format,
+        &blank_request(format),
         &HttpReply {
             status,
             header: &header,
