@@ -3,6 +3,9 @@
 //! An [`Exchange`] is one request with its response or failure. It is addressed by the digest of the request and the
 //! repeat number; the digest covers all that can change the answer and nothing else: no key, no address, no timeout.
 
+pub mod feature;
+pub mod form;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,6 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::digest::Digest;
 use crate::stats::rng::SplitMix64;
+use form::Form;
 
 /// A wire format that Regauge speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -20,26 +24,32 @@ pub enum WireFormat {
     Openai,
     /// Anthropic messages.
     Anthropic,
+    /// OpenAI responses.
+    OpenaiResponses,
+    /// OpenAI chat completions as Azure serves them.
+    AzureOpenai,
+    /// Google Gemini, by its own interface and by Vertex AI.
+    Gemini,
 }
 
 impl WireFormat {
-    /// The names that `provider:` takes in `regauge.yaml`.
-    pub const NAMES: &[&str] = &["openai", "anthropic"];
-
-    /// The format of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "openai" => Some(Self::Openai),
-            "anthropic" => Some(Self::Anthropic),
-            _ => None,
-        }
-    }
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Openai,
+        Self::Anthropic,
+        Self::OpenaiResponses,
+        Self::AzureOpenai,
+        Self::Gemini,
+    ];
 
     /// Its name in files and reports.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Openai => "openai",
             Self::Anthropic => "anthropic",
+            Self::OpenaiResponses => "openai-responses",
+            Self::AzureOpenai => "azure-openai",
+            Self::Gemini => "gemini",
         }
     }
 }
@@ -210,6 +220,9 @@ pub struct Request {
     /// Sampling parameters.
     #[serde(default)]
     pub params: Params,
+    /// What the wire format leaves open and the entry of the model says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Form>,
 }
 
 impl Request {

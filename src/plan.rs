@@ -24,7 +24,8 @@ use crate::suite::quarantine::check_quarantine;
 use crate::suite::{Sampling, Suite};
 use crate::text::suggest;
 use crate::units::Cost;
-use crate::workspace::{Model, Workspace};
+use crate::workspace::Workspace;
+use crate::workspace::model::Model;
 use selection::Selection;
 
 /// The metric that every suite has: the share of trials that pass all their checks.
@@ -187,7 +188,7 @@ impl Plan {
     pub fn request(&self, subject: usize, case: usize) -> Result<Request> {
         let (subject, case) = (&self.subjects[subject], &self.dataset.cases[case]);
         Ok(Request {
-            provider: subject.model.provider,
+            provider: subject.model.host.format,
             alias: subject.alias.clone(),
             model: subject.model.model.clone(),
             messages: subject.prompt.render(&case.id, &case.vars)?,
@@ -195,6 +196,7 @@ impl Plan {
             tool_choice: subject.prompt.tool_choice.clone(),
             schema: subject.prompt.output.clone(),
             params: subject.params.clone(),
+            form: subject.model.form.clone(),
         })
     }
 
@@ -291,7 +293,11 @@ impl Plan {
     }
 
     fn check_format(&self, subject: &Subject, request: &Request, problems: &mut Problems) {
-        for what in provider::unsupported(request) {
+        let unsupported = provider::unsupported(request);
+        for what in unsupported
+            .into_iter()
+            .chain(subject.model.host.unsupported(request))
+        {
             problems.push(
                 Diagnostic::new(format!(
                     "`{}` on `{}`: {what}",
@@ -405,7 +411,7 @@ fn price_of(model: &Model, now: i64) -> Option<Price> {
             rates.cache_write,
         ),
         None => price::listed(
-            price::vendor(model.provider, model.base_url.get().ok()?),
+            price::vendor(model.host.format, model.base_url.get().ok()?),
             &model.model,
             now,
         )

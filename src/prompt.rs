@@ -17,7 +17,8 @@ use crate::error::{Diagnostic, Error, Place, Problems, Result};
 use crate::exchange::{Message, OutputSchema, Params, Tool, ToolChoice};
 use crate::shape::{Field, Shape};
 use crate::text::suggest;
-use crate::workspace::{PARAMS, Workspace, read_params};
+use crate::workspace::Workspace;
+use crate::workspace::params::{PARAMS, read_params};
 
 /// Instructions that one rendering may take: far above any prompt, far below a hang.
 const FUEL: u64 = 1_000_000;

@@ -6,54 +6,123 @@
 
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
+use crate::exchange::feature::Feature;
 use crate::exchange::{Failure, Finish, Request, Response, ToolChoice, Usage, WireFormat};
 use crate::secret::Secret;
 
 mod anthropic;
+mod azure;
 mod failure;
+mod gemini;
 mod openai;
 pub mod price;
+mod responses;
 mod retry_after;
 #[cfg(test)]
 mod testing;
+mod turns;
 
 pub use retry_after::LONGEST_WAIT;
 
 /// More tokens than any call can have; a count above it is taken as not said, so that sums cannot overflow.
 const MOST_TOKENS: u64 = 1 << 40;
 
+/// What need not be escaped in a part of a path, by RFC 3986, stays as it is; AWS signs exactly this form.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// One HTTP POST without its key; see [`auth`] for that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpRequest {
-    /// What comes behind the base URL of the model; see [`HttpRequest::url`].
-    pub path: &'static str,
+    /// Where it goes, behind the base URL of the model; see [`HttpRequest::url`].
+    pub path: Path,
     /// Header names in lower case, with their values.
     pub headers: Vec<(&'static str, String)>,
     /// JSON.
     pub body: Vec<u8>,
 }
 
+/// What comes behind the base URL of a model.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Path {
+    /// What a person may give with the base URL or leave to us, such as `/v1`.
+    pub version: &'static str,
+    /// The rest of the path.
+    pub rest: String,
+    /// A query.
+    pub query: Option<String>,
+}
+
 impl HttpRequest {
-    /// The address to send to. A query of the base URL stays behind the path, and a `/v1` that ends the base URL and
-    /// begins the path stands once: people give the base URL of an endpoint that speaks both formats either way.
+    /// The address to send to. A query of the base URL stays behind the path, and a version that ends the base URL
+    /// takes the place of ours: people give the base URL of an endpoint that speaks several formats either way.
     pub fn url(&self, base_url: &str) -> String {
         let (base, query) = match base_url.split_once('?') {
             Some((base, query)) => (base, Some(query)),
             None => (base_url, None),
         };
         let base = base.trim_end_matches('/');
-        let base = if self.path.starts_with("/v1/") {
-            base.strip_suffix("/v1").unwrap_or(base)
+        let Path { version, rest, .. } = &self.path;
+        let version = if ends_in_version(base, version) {
+            ""
         } else {
-            base
+            version
         };
-        let path = self.path;
-        query.map_or_else(
-            || format!("{base}{path}"),
-            |query| format!("{base}{path}?{query}"),
-        )
+        let queries: Vec<&str> = query
+            .into_iter()
+            .chain(self.path.query.as_deref())
+            .collect();
+        if queries.is_empty() {
+            format!("{base}{version}{rest}")
+        } else {
+            format!("{base}{version}{rest}?{}", queries.join("&"))
+        }
+    }
+}
+
+/// Whether a base URL says itself which version it is of: by its last part, or as Vertex AI does before the publisher.
+fn ends_in_version(base: &str, version: &str) -> bool {
+    let mut parts = base.rsplit('/');
+    let last = parts.next().unwrap_or_default();
+    let is_version = last
+        .strip_prefix('v')
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let is_publisher = parts.next() == Some("publishers");
+    base.ends_with(version) || is_version || is_publisher
+}
+
+/// A text as one part of a path.
+fn path_part(text: &str) -> String {
+    utf8_percent_encode(text, UNRESERVED).to_string()
+}
+
+/// How a wire format turns requests into bodies and bodies into answers.
+struct Codec {
+    /// What it has no place for.
+    lacks: &'static [Feature],
+    /// What else of a request it cannot carry.
+    unsupported: fn(&Request) -> Vec<String>,
+    /// Where a request goes.
+    path: fn(&Request) -> Path,
+    /// The body of a request, without `extra`.
+    body: fn(&Request, u32) -> Map<String, Value>,
+    /// What a successful body says, or why it says nothing.
+    response: fn(&Value) -> Result<Response, &'static str>,
+}
+
+fn codec(format: WireFormat) -> &'static Codec {
+    match format {
+        WireFormat::Openai => &openai::CODEC,
+        WireFormat::Anthropic => &anthropic::CODEC,
+        WireFormat::OpenaiResponses => &responses::CODEC,
+        WireFormat::AzureOpenai => &azure::CODEC,
+        WireFormat::Gemini => &gemini::CODEC,
     }
 }
 
@@ -82,43 +151,62 @@ pub struct Refusal {
 
 /// The HTTP request that asks `request` for the `repeat`-th time, counted from 1.
 pub fn encode(request: &Request, repeat: u32) -> HttpRequest {
-    let (path, body) = match request.provider {
-        WireFormat::Openai => (openai::PATH, openai::body(request, repeat)),
-        WireFormat::Anthropic => (anthropic::PATH, anthropic::body(request)),
-    };
+    let codec = codec(request.provider);
+    let mut body = (codec.body)(request, repeat);
+    merge(&mut body, &request.params.extra);
     let mut headers = vec![("content-type", "application/json".to_owned())];
     if request.provider == WireFormat::Anthropic {
         headers.push(("anthropic-version", anthropic::VERSION.to_owned()));
     }
     HttpRequest {
-        path,
+        path: (codec.path)(request),
         headers,
         body: Value::Object(body).to_string().into_bytes(),
+    }
+}
+
+/// Puts the fields of `extra` over those of a body; where both are objects, field by field.
+fn merge(body: &mut Map<String, Value>, extra: &Map<String, Value>) {
+    for (key, value) in extra {
+        match (body.get_mut(key), value) {
+            (Some(Value::Object(ours)), Value::Object(theirs)) => merge(ours, theirs),
+            _ => {
+                body.insert(key.clone(), value.clone());
+            }
+        }
     }
 }
 
 /// The header that carries a key.
 pub fn auth(format: WireFormat, key: &Secret) -> (&'static str, String) {
     match format {
-        WireFormat::Openai => ("authorization", format!("Bearer {}", key.expose())),
         WireFormat::Anthropic => ("x-api-key", key.expose().to_owned()),
+        WireFormat::AzureOpenai => ("api-key", key.expose().to_owned()),
+        WireFormat::Gemini => ("x-goog-api-key", key.expose().to_owned()),
+        WireFormat::Openai | WireFormat::OpenaiResponses => bearer(key),
     }
+}
+
+/// The header that carries a token in any format.
+pub fn bearer(token: &Secret) -> (&'static str, String) {
+    ("authorization", format!("Bearer {}", token.expose()))
 }
 
 /// What of the request its wire format cannot carry, one lower-case fragment each. It is empty for a request that can
 /// be sent as it is; any other is to be refused before the first call, since [`encode`] would have to drop something.
 pub fn unsupported(request: &Request) -> Vec<String> {
+    let codec = codec(request.provider);
     let mut problems = unreadable_answers(request);
     problems.extend(impossible_choice(request));
-    match request.provider {
-        WireFormat::Openai => {}
-        WireFormat::Anthropic => problems.extend(anthropic::unsupported(request)),
-    }
+    let whom = format!("the format {}", request.provider.name());
+    problems.extend(Feature::lacking(codec.lacks, request, &whom));
+    let others = (codec.unsupported)(request).into_iter();
+    problems.extend(others.map(|what| format!("{whom} {what}")));
     problems
 }
 
 /// What the endpoint answered, or why that is no answer.
-pub fn decode(format: WireFormat, reply: &HttpReply<'_>) -> Result<Response, Refusal> {
+pub fn decode(request: &Request, reply: &HttpReply<'_>) -> Result<Response, Refusal> {
     if !(200..300).contains(&reply.status) {
         return failure::prompt_filtered(reply).ok_or_else(|| failure::of_status(reply));
     }
@@ -127,12 +215,10 @@ pub fn decode(format: WireFormat, reply: &HttpReply<'_>) -> Result<Response, Ref
     if let Some(refusal) = failure::inside_success(reply, &body) {
         return Err(refusal);
     }
-    let decoded = match format {
-        WireFormat::Openai => openai::response(&body),
-        WireFormat::Anthropic => anthropic::response(&body),
-    };
-    let mut response = decoded.map_err(|why| failure::unparseable(reply, why.to_owned()))?;
-    response.request_id = request_id(reply, &body);
+    let mut response = (codec(request.provider).response)(&body)
+        .map_err(|why| failure::unparseable(reply, why.to_owned()))?;
+    let id_of_body = response.request_id.take();
+    response.request_id = request_id(reply, &body).or(id_of_body);
     Ok(response)
 }
 
@@ -220,11 +306,9 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    use super::testing::{RECEIVED_AT, received, recorded, request, shown};
+    use super::testing::{RECEIVED_AT, blank_request, received, recorded, request, shown};
     use super::*;
     use crate::exchange::{FailureKind, Outcome};
-
-    const FORMATS: [WireFormat; 2] = [WireFormat::Openai, WireFormat::Anthropic];
 
     fn all_shown(folder: &str, suffix: &str, format: WireFormat) -> BTreeMap<String, Value> {
         recorded(folder, suffix)
@@ -256,6 +340,19 @@ mod tests {
     }
 
     #[test]
+    fn recorded_replies_of_openai_responses_have_their_neutral_form() {
+        let format = WireFormat::OpenaiResponses;
+        let all = all_shown("openai-responses", ".response.json", format);
+        insta::assert_json_snapshot!("openai_responses", all);
+    }
+
+    #[test]
+    fn recorded_replies_of_gemini_have_their_neutral_form() {
+        let all = all_shown("gemini", ".response.json", WireFormat::Gemini);
+        insta::assert_json_snapshot!("gemini", all);
+    }
+
+    #[test]
     fn recorded_replies_of_llama_cpp_have_their_neutral_form() {
         let all: BTreeMap<String, Value> = recorded("llama-cpp", ".json")
             .into_iter()
@@ -276,9 +373,11 @@ mod tests {
         for (folder, format) in [
             ("openai-chat", WireFormat::Openai),
             ("anthropic-messages", WireFormat::Anthropic),
+            ("openai-responses", WireFormat::OpenaiResponses),
+            ("gemini", WireFormat::Gemini),
         ] {
             for (name, file) in recorded(folder, ".response.json") {
-                if file["status"] != 200 {
+                if file["status"] != 200 || name == "failed" {
                     continue;
                 }
                 let body = file["body"].to_string();
@@ -321,7 +420,7 @@ mod tests {
                 "no JSON: expected value at line 1 column 1",
             ),
         ] {
-            for format in FORMATS {
+            for &format in WireFormat::ALL {
                 assert_unparseable(format, body, message);
             }
         }
@@ -366,24 +465,20 @@ mod tests {
 
     #[test]
     fn the_base_url_may_end_in_a_slash_a_version_or_a_query() {
-        let url = |path, base| {
-            let request = HttpRequest {
-                path,
-                headers: Vec::new(),
-                body: Vec::new(),
-            };
-            request.url(base)
+        let url = |format: &str, base| {
+            let asked = json!({"provider": format, "model": "m", "messages": []});
+            encode(&request(asked), 1).url(base)
         };
         assert_eq!(
-            url(openai::PATH, "http://127.0.0.1:1/v1/"),
+            url("openai", "http://127.0.0.1:1/v1/"),
             "http://127.0.0.1:1/v1/chat/completions"
         );
         assert_eq!(
-            url(openai::PATH, "https://h/openai/deployments/d?api-version=1"),
+            url("openai", "https://h/openai/deployments/d?api-version=1"),
             "https://h/openai/deployments/d/chat/completions?api-version=1"
         );
         for base in ["https://h", "https://h/", "https://h/v1", "https://h/v1/"] {
-            assert_eq!(url(anthropic::PATH, base), "https://h/v1/messages");
+            assert_eq!(url("anthropic", base), "https://h/v1/messages");
         }
     }
 
@@ -411,7 +506,7 @@ mod tests {
             body: br#"{"id": "chatcmpl-1", "choices": [{"message": {"content": "x"}}]}"#,
             received_at: RECEIVED_AT,
         };
-        let response = decode(WireFormat::Openai, &reply).unwrap();
+        let response = decode(&blank_request(WireFormat::Openai), &reply).unwrap();
         assert_eq!(response.request_id.as_deref(), Some("req_1"));
     }
 
@@ -481,7 +576,7 @@ mod tests {
             body: Vec<u8>,
             wait in ".{0,24}",
         ) {
-            for format in FORMATS {
+            for &format in WireFormat::ALL {
                 let headers = [("retry-after", wait.as_str()), ("retry-after-ms", &wait)];
                 let reply = received(format, status, &headers, &body);
                 prop_assert!(reply.is_err(), "random bytes are no answer");
@@ -490,7 +585,7 @@ mod tests {
 
         #[test]
         fn no_json_makes_it_panic_and_messages_stay_short(body in alike(), status in 199_u16..600) {
-            for format in FORMATS {
+            for &format in WireFormat::ALL {
                 for status in [200, status] {
                     let body = body.to_string();
                     match received(format, status, &[], body.as_bytes()) {
@@ -511,7 +606,7 @@ mod tests {
             let mut body = file["body"].to_string().into_bytes();
             let at = at % body.len();
             body[at] = byte;
-            for format in FORMATS {
+            for &format in WireFormat::ALL {
                 drop(received(format, 200, &[], &body));
             }
         }

@@ -1,6 +1,9 @@
 //! The workspace: the folder that holds `regauge.yaml`, and what that file says of models, limits and privacy.
 
 pub mod history;
+pub mod host;
+pub mod model;
+pub mod params;
 pub mod setting;
 
 use std::collections::BTreeMap;
@@ -12,166 +15,19 @@ use indexmap::IndexMap;
 
 use crate::document::{Document, Node, Source};
 use crate::error::{Diagnostic, Error, Place, Problems, Result};
-use crate::exchange::{Params, WireFormat};
-use crate::secret::{Redactor, Secret};
+use crate::secret::Redactor;
 use crate::shape::{Field, Shape};
 use crate::text::suggest;
 use crate::units::{Cost, parse_duration};
 use history::Location;
+use model::{MODEL, Model};
 use setting::Setting;
 
 /// The file that makes a folder a workspace.
 pub const FILE: &str = "regauge.yaml";
 
-const DEFAULT_TIMEOUT: Duration = Duration::from_mins(2);
-const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const DEFAULT_RETRIES: u32 = 5;
-const DEFAULT_CONCURRENCY: usize = 8;
-
 /// Environment variables by name, read once when the program starts.
 pub type Environment = BTreeMap<String, String>;
-
-/// Keys of sampling parameters, wherever they may stand.
-pub const PARAMS: Shape = Shape::Record(&[
-    Field::optional(
-        "temperature",
-        Shape::Number(0.0, 2.0),
-        "sampling temperature; not sent unless set",
-    ),
-    Field::optional(
-        "top_p",
-        Shape::Number(0.0, 1.0),
-        "share of probability mass to sample from",
-    ),
-    Field::optional("top_k", Shape::Count(1), "number of tokens to sample from"),
-    Field::optional("max_tokens", Shape::Count(1), "most tokens of an answer"),
-    Field::optional(
-        "seed",
-        Shape::Count(0),
-        "what seeds are drawn from: each request and each trial sends another, and the same again",
-    ),
-    Field::optional(
-        "stop",
-        Shape::List(&Shape::Text),
-        "texts that end the answer",
-    ),
-    Field::optional(
-        "frequency_penalty",
-        Shape::Number(-2.0, 2.0),
-        "penalty on tokens by how often they occurred",
-    ),
-    Field::optional(
-        "presence_penalty",
-        Shape::Number(-2.0, 2.0),
-        "penalty on tokens that occurred at all",
-    ),
-    Field::optional(
-        "reasoning_effort",
-        Shape::Text,
-        "how much the model shall reason, in the endpoint's own words",
-    ),
-    Field::optional(
-        "parallel_tool_calls",
-        Shape::Bool,
-        "whether several tools may be called in one turn",
-    ),
-    Field::optional(
-        "extra",
-        Shape::Map(&Shape::Any),
-        "fields that go into the request body as they are",
-    ),
-]);
-
-const LIMITS: Shape = Shape::Record(&[
-    Field::optional(
-        "concurrency",
-        Shape::Count(1),
-        "calls under way at once (default 8)",
-    ),
-    Field::optional(
-        "requests_per_minute",
-        Shape::Count(1),
-        "calls in any minute",
-    ),
-    Field::optional(
-        "tokens_per_minute",
-        Shape::Count(1),
-        "tokens in any minute, prompts and answers together",
-    ),
-]);
-
-const PRICE: Shape = Shape::Record(&[
-    Field::required(
-        "input",
-        Shape::Number(0.0, 1e6),
-        "USD per million tokens of the prompt",
-    ),
-    Field::required(
-        "output",
-        Shape::Number(0.0, 1e6),
-        "USD per million tokens of the answer",
-    ),
-    Field::optional(
-        "cache_read",
-        Shape::Number(0.0, 1e6),
-        "USD per million tokens read from the endpoint's cache",
-    ),
-    Field::optional(
-        "cache_write",
-        Shape::Number(0.0, 1e6),
-        "USD per million tokens written to the endpoint's cache",
-    ),
-]);
-
-const MODEL: Shape = Shape::Record(&[
-    Field::required(
-        "provider",
-        Shape::Choice(WireFormat::NAMES),
-        "the wire format that the endpoint speaks",
-    ),
-    Field::required(
-        "base_url",
-        Shape::Text,
-        "where the endpoint is, such as http://127.0.0.1:8080/v1",
-    ),
-    Field::required(
-        "model",
-        Shape::Text,
-        "the model id that the endpoint is asked for",
-    ),
-    Field::optional(
-        "api_key",
-        Shape::Text,
-        "the key, only ever as ${NAME} from the environment or a .env file",
-    ),
-    Field::optional(
-        "headers",
-        Shape::Map(&Shape::Text),
-        "more HTTP headers; ${NAME} takes a value from the environment",
-    ),
-    Field::optional("params", PARAMS, "sampling parameters"),
-    Field::optional("limits", LIMITS, "what the endpoint allows"),
-    Field::optional(
-        "timeout",
-        Shape::Duration,
-        "time limit of one attempt (default 2m)",
-    ),
-    Field::optional(
-        "connect_timeout",
-        Shape::Duration,
-        "time limit for a connection (default 10s)",
-    ),
-    Field::optional(
-        "retries",
-        Shape::Count(0),
-        "further attempts after a failed one (default 5)",
-    ),
-    Field::optional(
-        "price",
-        PRICE,
-        "what tokens cost; without it the built-in table is asked",
-    ),
-]);
 
 /// Keys of `regauge.yaml`.
 pub const SHAPE: Shape = Shape::Record(&[
@@ -226,52 +82,6 @@ pub struct Workspace {
     document: Document,
 }
 
-/// What stands behind an alias.
-#[derive(Debug, Clone)]
-pub struct Model {
-    /// The wire format.
-    pub provider: WireFormat,
-    /// Where the endpoint is.
-    pub base_url: Setting,
-    /// The model id that the endpoint is asked for.
-    pub model: String,
-    /// The key, if the endpoint wants one.
-    pub api_key: Option<Setting>,
-    /// More HTTP headers.
-    pub headers: Vec<(String, Setting)>,
-    /// Sampling parameters.
-    pub params: Params,
-    /// Calls under way at once.
-    pub concurrency: usize,
-    /// Calls in any minute.
-    pub requests_per_minute: Option<u64>,
-    /// Tokens in any minute.
-    pub tokens_per_minute: Option<u64>,
-    /// Time limit of one attempt.
-    pub timeout: Duration,
-    /// Time limit for a connection.
-    pub connect_timeout: Duration,
-    /// Further attempts after a failed one.
-    pub retries: u32,
-    /// What the user says that tokens cost.
-    pub price: Option<Rates>,
-    /// Where the alias stands in `regauge.yaml`.
-    pub place: Place,
-}
-
-/// Prices that a user wrote, in USD per million tokens.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rates {
-    /// Tokens of the prompt.
-    pub input: f64,
-    /// Tokens of the answer.
-    pub output: f64,
-    /// Tokens read from the endpoint's cache.
-    pub cache_read: Option<f64>,
-    /// Tokens written to the endpoint's cache.
-    pub cache_write: Option<f64>,
-}
-
 impl Workspace {
     /// The nearest folder from `start` upwards that holds `regauge.yaml`.
     pub fn find(start: &Path) -> Result<PathBuf> {
@@ -297,8 +107,7 @@ impl Workspace {
         SHAPE.check(&document, &document.root, "", &mut problems);
         check_version(&document, &mut problems);
         history::check(&document, &mut problems);
-        check_keys(&document, &mut problems);
-        check_addresses(&document, &mut problems);
+        model::check(&document, &mut problems);
         problems.finish()?;
 
         let top = |name: &str| document.root.get(name);
@@ -311,7 +120,7 @@ impl Workspace {
                 let place = document.source.place(key.span.clone());
                 (
                     key.name.clone(),
-                    read_model(&document, node, place, &environment),
+                    Model::read(&document, node, place, &environment),
                 )
             });
         Ok(Self {
@@ -419,17 +228,6 @@ impl Workspace {
     }
 }
 
-impl Model {
-    /// All secrets that belong to this model. A part of an address is none: a host name may stand in any answer.
-    fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        let headers = self.headers.iter().map(|(_, value)| value);
-        let keys = self.api_key.iter().chain(headers);
-        let parts = keys.clone().flat_map(Setting::parts);
-        let wholes = keys.chain([&self.base_url]).filter_map(Setting::whole);
-        parts.chain(wholes)
-    }
-}
-
 fn read_file(root: &Path, path: &str) -> Result<Source> {
     let bytes = fs::read(root.join(path)).map_err(|error| {
         Error::from(
@@ -495,124 +293,9 @@ fn check_version(document: &Document, problems: &mut Problems) {
     }
 }
 
-/// Keys may only be references to the environment, so that none is ever committed.
-fn check_keys(document: &Document, problems: &mut Problems) {
-    let models = document
-        .root
-        .get("models")
-        .map(Node::entries)
-        .unwrap_or_default();
-    for (alias, model) in models {
-        let Some(node) = model.get("api_key") else {
-            continue;
-        };
-        let text = node.text().unwrap_or_default();
-        if node.text().is_some() && !setting::is_reference(text) {
-            // The place is that of the alias: the line of the key itself must not be shown.
-            problems.push(
-                Diagnostic::new(format!(
-                    "`models.{}.api_key` must be a reference to the environment",
-                    alias.name
-                ))
-                .at(document.source.place(alias.span.clone()))
-                .help("write `api_key: ${NAME}` and set NAME in the environment or in a .env file"),
-            );
-        }
-    }
-}
-
-/// Addresses that hold no variable can be checked before any model is used.
-fn check_addresses(document: &Document, problems: &mut Problems) {
-    let models = document
-        .root
-        .get("models")
-        .map(Node::entries)
-        .unwrap_or_default();
-    for (_, model) in models {
-        let Some(node) = model.get("base_url") else {
-            continue;
-        };
-        let wrong = |text: &str| !setting::has_variable(text) && !is_address(text);
-        if node.text().is_some_and(wrong) {
-            problems.push(no_address(document.place(node)));
-        }
-    }
-}
-
-/// Whether this is where an endpoint may be.
-pub fn is_address(text: &str) -> bool {
-    reqwest::Url::parse(text)
-        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-}
-
-/// That a `base_url` is none.
-pub fn no_address(place: Place) -> Diagnostic {
-    Diagnostic::new("`base_url` is no address of an endpoint")
-        .at(place)
-        .help("write it with its scheme, such as https://api.example.com/v1")
-}
-
-fn read_model(document: &Document, node: &Node, place: Place, environment: &Environment) -> Model {
-    let setting = |node: &Node| Setting::read(document, node, environment);
-    let text = |name: &str| {
-        node.get(name)
-            .and_then(Node::text)
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let duration = |name: &str| node.get(name).and_then(Node::text).and_then(parse_duration);
-    let limit = |name: &str| {
-        node.get("limits")
-            .and_then(|limits| limits.get(name))
-            .and_then(Node::count)
-    };
-    let headers = node.get("headers").map(Node::entries).unwrap_or_default();
-    Model {
-        provider: WireFormat::named(&text("provider")).unwrap_or(WireFormat::Openai),
-        base_url: node
-            .get("base_url")
-            .map_or_else(|| Setting::Plain(String::new()), setting),
-        model: text("model"),
-        api_key: node.get("api_key").map(setting),
-        headers: headers
-            .iter()
-            .map(|(key, value)| (key.name.clone(), setting(value)))
-            .collect(),
-        params: read_params(node.get("params")),
-        concurrency: limit("concurrency")
-            .and_then(|n| usize::try_from(n).ok())
-            .unwrap_or(DEFAULT_CONCURRENCY),
-        requests_per_minute: limit("requests_per_minute"),
-        tokens_per_minute: limit("tokens_per_minute"),
-        timeout: duration("timeout").unwrap_or(DEFAULT_TIMEOUT),
-        connect_timeout: duration("connect_timeout").unwrap_or(DEFAULT_CONNECT_TIMEOUT),
-        retries: node
-            .get("retries")
-            .and_then(Node::count)
-            .map_or(DEFAULT_RETRIES, |n| u32::try_from(n).unwrap_or(u32::MAX)),
-        price: node.get("price").map(read_rates),
-        place,
-    }
-}
-
-fn read_rates(node: &Node) -> Rates {
-    let rate = |name: &str| node.get(name).and_then(Node::number);
-    Rates {
-        input: rate("input").unwrap_or_default(),
-        output: rate("output").unwrap_or_default(),
-        cache_read: rate("cache_read"),
-        cache_write: rate("cache_write"),
-    }
-}
-
-/// Sampling parameters of a node that was checked against [`PARAMS`].
-pub fn read_params(node: Option<&Node>) -> Params {
-    node.and_then(|node| serde_json::from_value(node.to_json()).ok())
-        .unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
+    use super::params::PARAMS;
     use super::*;
 
     fn load(text: &str, environment: &[(&str, &str)]) -> Result<Workspace> {

@@ -9,12 +9,12 @@ use reqwest::{Certificate, Client, redirect};
 use tokio::time::Instant;
 
 use crate::error::{Diagnostic, Error, Place, Result};
-use crate::exchange::{Call, Failure, FailureKind, Reply, Response, WireFormat};
+use crate::exchange::{Call, Failure, FailureKind, Reply, Request, Response};
 use crate::provider::price::Price;
 use crate::provider::{self, HttpReply};
 use crate::secret::{Redactor, Secret};
 use crate::units::show_duration;
-use crate::workspace::{Model, is_address, no_address};
+use crate::workspace::model::{Model, is_address, no_address};
 
 /// Bytes of an unpacked body that are read; a longer one is no answer.
 const LONGEST_BODY: usize = 32 * 1024 * 1024;
@@ -36,7 +36,6 @@ pub struct Endpoint {
     pub retries: u32,
     /// What tokens cost, where that is known.
     pub price: Option<Price>,
-    format: WireFormat,
     base_url: String,
     timeout: Duration,
     client: Client,
@@ -98,7 +97,6 @@ impl Endpoint {
             tokens_per_minute: model.tokens_per_minute,
             retries: model.retries,
             price,
-            format: model.provider,
             base_url,
             timeout: model.timeout,
             client,
@@ -124,7 +122,8 @@ impl Endpoint {
             )),
         };
         let latency = started.elapsed();
-        let (reply, wait) = match received.and_then(|received| self.read(&received)) {
+        let (reply, wait) = match received.and_then(|received| self.read(&call.request, &received))
+        {
             Ok(reply) => (reply, None),
             Err(Refused { failure, wait }) => (Reply::Failure(self.scrub_failure(&failure)), wait),
         };
@@ -137,7 +136,7 @@ impl Endpoint {
     }
 
     /// Takes our secrets out of the body before anything else looks at it, then reads it.
-    fn read(&self, received: &Received) -> std::result::Result<Reply, Refused> {
+    fn read(&self, request: &Request, received: &Received) -> std::result::Result<Reply, Refused> {
         let scrubbed;
         let mut body = received.body.as_slice();
         if !self.redactor.is_empty()
@@ -158,7 +157,7 @@ impl Endpoint {
             body,
             received_at: now_ms(),
         };
-        match provider::decode(self.format, &reply) {
+        match provider::decode(request, &reply) {
             Ok(response) => Ok(Reply::Response(Box::new(self.scrub_response(response)))),
             Err(refusal) => Err(Refused {
                 failure: refusal.failure,
@@ -270,7 +269,11 @@ fn headers_of(model: &Model) -> Result<HeaderMap> {
         Ok::<(), Error>(())
     };
     if let Some(key) = &model.api_key {
-        let (name, value) = provider::auth(model.provider, &Secret::new(key.get()?.to_owned()));
+        let (name, value) = provider::auth(model.host.format, &Secret::new(key.get()?.to_owned()));
+        insert(name, &value, true)?;
+    }
+    if let Some(token) = &model.bearer {
+        let (name, value) = provider::bearer(&Secret::new(token.get()?.to_owned()));
         insert(name, &value, true)?;
     }
     for (name, value) in &model.headers {

@@ -62,7 +62,7 @@ fn subject_record(subject: &Subject) -> SubjectRecord {
         prompt: subject.prompt.name.clone(),
         version: subject.prompt.version,
         alias: subject.alias.clone(),
-        provider: subject.model.provider,
+        provider: subject.model.host.format,
         model: subject.model.model.clone(),
         served: Vec::new(),
         prompt_digest: subject.prompt.digest,

@@ -2,25 +2,38 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{blank, count_at, set, text_at};
-use crate::exchange::{
-    Finish, Message, OutputSchema, Request, Response, Tool, ToolCall, ToolChoice, Usage,
-};
+use super::turns::{self, Side};
+use super::{Codec, Path, blank, count_at, set, text_at};
+use crate::exchange::feature::Feature;
+use crate::exchange::{Finish, Message, Request, Response, Tool, ToolCall, ToolChoice, Usage};
 
-/// Behind a base URL without a version.
-pub(super) const PATH: &str = "/v1/messages";
+pub(super) const CODEC: Codec = Codec {
+    lacks: &[
+        Feature::Seed,
+        Feature::FrequencyPenalty,
+        Feature::PresencePenalty,
+    ],
+    unsupported,
+    path: |_| Path {
+        version: "/v1",
+        rest: "/messages".to_owned(),
+        query: None,
+    },
+    body: |request, _| body(request),
+    response,
+};
 
 /// The version of the format, sent with each request.
 pub(super) const VERSION: &str = "2023-06-01";
 
 /// The body of the request.
-pub(super) fn body(request: &Request) -> Map<String, Value> {
+fn body(request: &Request) -> Map<String, Value> {
     let params = &request.params;
     let mut body = Map::new();
     set(&mut body, "model", Some(request.model.as_str()));
     set(&mut body, "max_tokens", params.max_tokens);
     set(&mut body, "system", system(&request.messages));
-    set(&mut body, "messages", Some(turns(&request.messages)));
+    set(&mut body, "messages", Some(wire_turns(&request.messages)));
     if !request.tools.is_empty() {
         let tools: Vec<Value> = request.tools.iter().map(tool).collect();
         set(&mut body, "tools", Some(tools));
@@ -35,87 +48,48 @@ pub(super) fn body(request: &Request) -> Map<String, Value> {
         "stop_sequences",
         Some(params.stop.clone()).filter(|stop| !stop.is_empty()),
     );
-    body.extend(params.extra.clone());
     body
 }
 
-/// What of the request this format has no place for.
-pub(super) fn unsupported(request: &Request) -> Vec<String> {
+/// What else of the request this format cannot carry.
+fn unsupported(request: &Request) -> Vec<String> {
     let params = &request.params;
     let mut problems = Vec::new();
     if params.max_tokens.is_none() && !params.extra.contains_key("max_tokens") {
-        problems.push("the format anthropic needs `max_tokens`".to_owned());
+        problems.push("needs `max_tokens`".to_owned());
     }
-    let absent = [
-        ("seed", params.seed.is_some()),
-        ("frequency_penalty", params.frequency_penalty.is_some()),
-        ("presence_penalty", params.presence_penalty.is_some()),
-    ];
-    for (name, _) in absent.into_iter().filter(|(_, is_set)| *is_set) {
-        problems.push(format!("the format anthropic has no `{name}`"));
-    }
-    problems.extend(unsupported_messages(&request.messages));
+    problems.extend(turns::impossible(&request.messages));
     problems
-}
-
-fn unsupported_messages(messages: &[Message]) -> Vec<String> {
-    let mut problems = Vec::new();
-    let is_system = |message: &Message| matches!(message, Message::System { .. });
-    let first_turn = messages.iter().position(|message| !is_system(message));
-    match first_turn {
-        None => problems.push("the format anthropic needs a user message".to_owned()),
-        Some(first) if messages[first..].iter().any(is_system) => problems.push(
-            "the format anthropic has no system message after the first user message".to_owned(),
-        ),
-        Some(_) => {}
-    }
-    for call in messages.iter().flat_map(calls_of) {
-        if !arguments(call).is_object() {
-            problems.push(format!(
-                "the format anthropic needs a JSON object as arguments of the tool call `{}`",
-                call.id
-            ));
-        }
-    }
-    problems
-}
-
-fn calls_of(message: &Message) -> &[ToolCall] {
-    match message {
-        Message::Assistant { tool_calls, .. } => tool_calls,
-        Message::System { .. } | Message::User { .. } | Message::Tool { .. } => &[],
-    }
 }
 
 /// The instructions, which this format keeps apart from the conversation.
 fn system(messages: &[Message]) -> Option<Value> {
-    let texts = messages.iter().filter_map(|message| match message {
-        Message::System { text } => Some(text_block(text)),
-        Message::User { .. } | Message::Assistant { .. } | Message::Tool { .. } => None,
-    });
-    let blocks: Vec<Value> = texts.collect();
+    let blocks: Vec<Value> = turns::system(messages)
+        .into_iter()
+        .map(text_block)
+        .collect();
     (!blocks.is_empty()).then(|| content(blocks))
 }
 
-/// The conversation as turns that alternate: neighbours of equal role become blocks of one turn.
-fn turns(messages: &[Message]) -> Vec<Value> {
-    let mut turns: Vec<(&str, Vec<Value>)> = Vec::new();
-    for message in messages {
-        let (role, blocks) = match message {
-            Message::System { .. } => continue,
-            Message::User { text } => ("user", vec![text_block(text)]),
-            Message::Tool { call_id, text } => ("user", vec![tool_result(call_id, text)]),
-            Message::Assistant { text, tool_calls } => ("assistant", said(text, tool_calls)),
-        };
-        match turns.last_mut() {
-            Some((last, merged)) if *last == role => merged.extend(blocks),
-            _ => turns.push((role, blocks)),
-        }
-    }
-    turns
+fn wire_turns(messages: &[Message]) -> Vec<Value> {
+    turns::turns(messages, blocks)
         .into_iter()
-        .map(|(role, blocks)| json!({"role": role, "content": content(blocks)}))
+        .map(|(side, blocks)| {
+            let role = match side {
+                Side::User => "user",
+                Side::Model => "assistant",
+            };
+            json!({"role": role, "content": content(blocks)})
+        })
         .collect()
+}
+
+fn blocks(message: &Message) -> Vec<Value> {
+    match message {
+        Message::System { text } | Message::User { text } => vec![text_block(text)],
+        Message::Tool { call_id, text } => vec![tool_result(call_id, text)],
+        Message::Assistant { text, tool_calls } => said(text, tool_calls),
+    }
 }
 
 /// One text as a plain string, anything else as a list of blocks.
@@ -144,19 +118,11 @@ fn said(text: &str, tool_calls: &[ToolCall]) -> Vec<Value> {
             "type": "tool_use",
             "id": call.id,
             "name": call.name,
-            "input": arguments(call),
+            "input": turns::arguments(call),
         })
     });
     let text = (!silent).then(|| text_block(text));
     text.into_iter().chain(calls).collect()
-}
-
-/// The arguments as a value. A text that is no JSON stays text, which the endpoint refuses aloud.
-fn arguments(call: &ToolCall) -> Value {
-    match call.arguments.as_str() {
-        "" => json!({}),
-        text => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
-    }
 }
 
 fn tool(tool: &Tool) -> Value {
@@ -193,7 +159,7 @@ fn output_config(request: &Request) -> Option<Value> {
         request
             .schema
             .as_ref()
-            .map(|schema| json!({"type": "json_schema", "schema": described(schema)})),
+            .map(|schema| json!({"type": "json_schema", "schema": turns::described(schema)})),
     );
     set(
         &mut config,
@@ -201,17 +167,6 @@ fn output_config(request: &Request) -> Option<Value> {
         request.params.reasoning_effort.as_deref(),
     );
     (!config.is_empty()).then_some(Value::Object(config))
-}
-
-/// The schema with its description inside, since this format has no other place for it. The name is only a label.
-fn described(schema: &OutputSchema) -> Value {
-    let mut wire = schema.schema.clone();
-    if let (Some(fields), Some(description)) = (wire.as_object_mut(), &schema.description) {
-        fields
-            .entry("description")
-            .or_insert_with(|| description.as_str().into());
-    }
-    wire
 }
 
 /// What a successful body says, or why it says nothing.
@@ -288,7 +243,7 @@ fn usage(body: &Value) -> Usage {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{normal, received, recorded, request as neutral_request, sent};
-    use super::super::{encode, unsupported};
+    use super::super::{encode, unsupported as problems};
     use super::*;
     use crate::exchange::WireFormat;
 
@@ -390,12 +345,17 @@ mod tests {
         for (name, file) in recorded("anthropic-messages", ".request.json") {
             let request = neutral(&name);
             let encoded = encode(&request, 1);
-            assert_eq!(file["path"], encoded.path, "{name}");
+            let url = encoded.url("https://api.anthropic.com");
+            assert_eq!(
+                url.strip_prefix("https://api.anthropic.com"),
+                file["path"].as_str(),
+                "{name}"
+            );
             for (header, value) in encoded.headers {
                 assert_eq!(file["headers"][header], value, "{name}");
             }
             assert_eq!(normal(&sent(&request)), normal(&file["body"]), "{name}");
-            assert_eq!(unsupported(&request), [""; 0], "{name}");
+            assert_eq!(problems(&request), [""; 0], "{name}");
         }
     }
 
@@ -465,7 +425,7 @@ mod tests {
 
     #[test]
     fn what_the_format_cannot_carry_is_named_before_the_first_call() {
-        let problems = unsupported(&request(json!({
+        let found = problems(&request(json!({
             "model": "m",
             "messages": [
                 {"role": "user", "text": "a"},
@@ -474,15 +434,15 @@ mod tests {
             ],
             "params": {"seed": 1, "frequency_penalty": 0.1, "presence_penalty": 0.1},
         })));
-        insta::assert_snapshot!(problems.join("\n"), @r"
-        the format anthropic needs `max_tokens`
+        insta::assert_snapshot!(found.join("\n"), @r"
         the format anthropic has no `seed`
         the format anthropic has no `frequency_penalty`
         the format anthropic has no `presence_penalty`
+        the format anthropic needs `max_tokens`
         the format anthropic has no system message after the first user message
         the format anthropic needs a JSON object as arguments of the tool call `c1`
         ");
-        let bare = unsupported(&request(json!({
+        let bare = problems(&request(json!({
             "model": "m",
             "messages": [{"role": "system", "text": "b"}],
             "params": {"extra": {"max_tokens": 5}},

@@ -47,6 +47,7 @@ pub(super) fn inside_success(reply: &HttpReply<'_>, body: &Value) -> Option<Refu
         Some(status) => judged(status, body),
         None if is_unpaid(body) => (FailureKind::Rejected, false),
         None if is_too_much(body) => (FailureKind::RateLimited, true),
+        None if codes(body).any(|code| code == "server_error") => (FailureKind::Server, true),
         None => (FailureKind::Unparseable, true),
     };
     Some(refusal(reply, kind, message, retryable))
@@ -97,7 +98,7 @@ fn judged(status: u16, body: &Value) -> (FailureKind, bool) {
         return (FailureKind::Rejected, false);
     }
     if matches!(status, 429 | 529) || is_too_much(body) {
-        return (FailureKind::RateLimited, true);
+        return (FailureKind::RateLimited, !is_daily(body));
     }
     match status {
         501 | 505 => (FailureKind::Rejected, false),
@@ -113,6 +114,19 @@ fn is_unpaid(body: &Value) -> bool {
 
 fn is_too_much(body: &Value) -> bool {
     codes(body).any(|code| TOO_MUCH.contains(&code))
+}
+
+/// Whether what is used up is the quota of a day, in the form of Google.
+fn is_daily(body: &Value) -> bool {
+    let details = body.pointer("/error/details").and_then(Value::as_array);
+    let violations = details
+        .into_iter()
+        .flatten()
+        .filter_map(|detail| detail.get("violations")?.as_array());
+    violations
+        .flatten()
+        .filter_map(|violation| violation.get("quotaId")?.as_str())
+        .any(|quota| quota.contains("PerDay"))
 }
 
 /// The endpoint's short words for the failure.

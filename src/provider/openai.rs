@@ -2,9 +2,20 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{blank, count_at, set, text_at};
+use super::{Codec, Path, blank, count_at, set, text_at};
 use crate::exchange::{
     Finish, Message, OutputSchema, Request, Response, Tool, ToolCall, ToolChoice, Usage,
+};
+
+pub(super) const CODEC: Codec = Codec {
+    lacks: &[],
+    unsupported: |_| Vec::new(),
+    path: |_| Path {
+        rest: PATH.to_owned(),
+        ..Path::default()
+    },
+    body,
+    response,
 };
 
 /// Behind a base URL that ends in `/v1`.
@@ -58,7 +69,6 @@ pub(super) fn body(request: &Request, repeat: u32) -> Map<String, Value> {
         "reasoning_effort",
         params.reasoning_effort.as_deref(),
     );
-    body.extend(params.extra.clone());
     body
 }
 
@@ -81,7 +91,7 @@ fn limit_name(model: &str) -> &'static str {
     }
 }
 
-fn message(message: &Message) -> Value {
+pub(super) fn message(message: &Message) -> Value {
     match message {
         Message::System { text } | Message::User { text } => {
             json!({"role": message.role(), "content": text})
@@ -108,7 +118,7 @@ fn call(call: &ToolCall) -> Value {
     })
 }
 
-fn tool(tool: &Tool) -> Value {
+pub(super) fn tool(tool: &Tool) -> Value {
     let mut function = Map::new();
     set(&mut function, "name", Some(tool.name.as_str()));
     set(&mut function, "description", tool.description.as_deref());
@@ -186,7 +196,7 @@ fn content(message: &Value) -> Result<String, &'static str> {
     }
 }
 
-fn tool_calls(message: &Value) -> Result<Vec<ToolCall>, &'static str> {
+pub(super) fn tool_calls(message: &Value) -> Result<Vec<ToolCall>, &'static str> {
     match message.get("tool_calls") {
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::Array(calls)) => calls.iter().map(tool_call).collect(),
@@ -240,7 +250,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::super::encode;
-    use super::super::testing::{normal, received, recorded, request, sent};
+    use super::super::testing::{normal, received, recorded, request, sent, with_drawn_seed};
     use super::*;
     use crate::exchange::{Outcome, WireFormat};
 
@@ -353,15 +363,6 @@ mod tests {
             assert_eq!(normal(&sent(&request)), normal(&body), "{name}");
             assert_eq!(super::super::unsupported(&request), [""; 0], "{name}");
         }
-    }
-
-    /// A recorded body with the seed that is drawn from the one of the parameters, where it has one.
-    fn with_drawn_seed(request: &Request, recorded: &Value) -> Value {
-        let mut body = recorded.clone();
-        if let Some(seed) = body.get_mut("seed") {
-            *seed = json!(request.seed(1));
-        }
-        body
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::fmt::rfc2822::DateTimeParser;
+use serde_json::Value;
 
 use super::HttpReply;
 
@@ -13,8 +14,8 @@ pub const LONGEST_WAIT: Duration = Duration::from_mins(2);
 /// Longer than anyone waits; keeps absurd numbers inside the range of `Duration`.
 const MOST_SECONDS: f64 = 1e9;
 
-/// The wait that the reply asks for: `retry-after-ms`, else `retry-after` in seconds, else `retry-after` as a date.
-/// What is none of these is ignored.
+/// The wait that the reply asks for: `retry-after-ms`, else `retry-after` in seconds, else `retry-after` as a date, else
+/// the delay that Google writes into the body. What is none of these is ignored.
 pub(super) fn asked_wait(reply: &HttpReply<'_>) -> Option<Duration> {
     let milliseconds = (reply.header)("retry-after-ms").and_then(number);
     milliseconds
@@ -25,6 +26,15 @@ pub(super) fn asked_wait(reply: &HttpReply<'_>) -> Option<Duration> {
                 .and_then(seconds)
                 .or_else(|| until(value, reply.received_at))
         })
+        .or_else(|| delay_in(reply.body))
+}
+
+/// The `retryDelay` of Google's errors, such as `34.5s`.
+fn delay_in(body: &[u8]) -> Option<Duration> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let details = body.pointer("/error/details")?.as_array()?;
+    let mut delays = details.iter().filter_map(|detail| detail.get("retryDelay"));
+    seconds(number(delays.next()?.as_str()?.strip_suffix('s')?)?)
 }
 
 fn number(text: &str) -> Option<f64> {

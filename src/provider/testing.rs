@@ -42,6 +42,11 @@ pub(super) fn request(neutral: Value) -> Request {
     serde_json::from_value(fields.clone().into()).expect("the test gives a request")
 }
 
+/// A request in this format that says nothing.
+pub(super) fn blank_request(format: WireFormat) -> Request {
+    request(json!({"provider": format, "model": "m", "messages": []}))
+}
+
 /// What is sent, as JSON.
 pub(super) fn sent(request: &Request) -> Value {
     serde_json::from_slice(&encode(request, 1).body).expect("we send JSON")
@@ -59,7 +64,7 @@ pub(super) fn received(
         found.map(|(_, value)| *value)
     };
     decode(
-        format,
+        &blank_request(format),
         &HttpReply {
             status,
             header: &header,
@@ -115,4 +120,15 @@ pub(super) fn normal(value: &Value) -> Value {
             .collect(),
         Value::Null | Value::Bool(_) | Value::String(_) => value.clone(),
     }
+}
+
+/// A recorded body with the seed that is drawn from the one of the parameters, where it has one.
+pub(super) fn with_drawn_seed(request: &Request, recorded: &Value) -> Value {
+    let mut body = recorded.clone();
+    for path in ["/seed", "/generationConfig/seed"] {
+        if let Some(seed) = body.pointer_mut(path) {
+            *seed = json!(request.seed(1));
+        }
+    }
+    body
 }

@@ -31,6 +31,20 @@ impl Setting {
         Self::filled(document, node, environment, |_, value, _| value.to_owned())
     }
 
+    /// The value of one variable.
+    pub(super) fn variable(name: &str, place: Place, environment: &Environment) -> Self {
+        match environment.get(name).filter(|value| !value.is_empty()) {
+            Some(value) => Self::Secret {
+                whole: Secret::new(value.clone()),
+                parts: Vec::new(),
+            },
+            None => Self::Unset {
+                name: name.to_owned(),
+                place,
+            },
+        }
+    }
+
     /// Puts values in the form that `fill` makes of the text before, the value and the text after.
     pub(super) fn filled(
         document: &Document,
