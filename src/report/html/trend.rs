@@ -24,10 +24,12 @@ const LEFT: f64 = 72.0;
 const RIGHT: f64 = 900.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 150.0;
-/// Lines across it, about.
+/// Lines across it: about, and at most.
 const LINES: f64 = 4.0;
-/// The smallest range of a share that fills the height.
+const MOST_LINES: u32 = 8;
+/// The smallest range that fills the height: of a share, and relative to a quantity.
 const LEAST_SHARE: f64 = 0.04;
+const LEAST_RELATIVE: f64 = 0.01;
 /// Characters of what came with the first bad run.
 const LONGEST: usize = 48;
 
@@ -119,12 +121,14 @@ impl Frame {
             .iter()
             .copied()
             .fold(f64::NEG_INFINITY, f64::max);
+        // Steps far below the values would be lost in their rounding, and lines would have no end.
         let smallest = if series.relative {
-            most.abs() * series.tolerance
+            most.abs() * series.tolerance.max(LEAST_RELATIVE)
         } else {
             LEAST_SHARE
         };
-        let range = (most - least).max(smallest).max(f64::MIN_POSITIVE);
+        let range = (most - least).max(smallest);
+        let range = if range > 0.0 { range } else { 1.0 };
         let step = round_step(range / LINES);
         Self {
             last: (series.values.len() - 1).max(1) as f64,
@@ -135,14 +139,24 @@ impl Frame {
         .not_flat()
     }
 
+    /// One step at least: below the values, where that is not below nothing.
     fn not_flat(self) -> Self {
-        let is_flat = self.high - self.low < self.step / 2.0;
-        let low = if is_flat {
-            self.low - self.step
+        if self.high - self.low >= self.step / 2.0 {
+            self
+        } else if self.low > 0.0 {
+            let low = self.low - self.step;
+            Self { low, ..self }
         } else {
-            self.low
-        };
-        Self { low, ..self }
+            let high = self.high + self.step;
+            Self { high, ..self }
+        }
+    }
+
+    /// Where lines are drawn across, lowest first: a few in any case.
+    fn lines(&self) -> impl Iterator<Item = f64> {
+        (0..MOST_LINES)
+            .map(|line| self.low + f64::from(line) * self.step)
+            .take_while(|at| *at <= self.high + self.step / 2.0)
     }
 
     fn x(&self, index: usize) -> f64 {
@@ -194,8 +208,7 @@ fn draw(timeline: &Timeline, series: &Series, baseline: Option<&str>) -> String 
 
 fn grid(series: &Series, frame: &Frame) -> String {
     let mut lines = String::new();
-    let mut at = frame.low;
-    while at <= frame.high + frame.step / 2.0 {
+    for at in frame.lines() {
         let y = frame.y(at);
         let _ = write!(
             lines,
@@ -204,7 +217,6 @@ fn grid(series: &Series, frame: &Frame) -> String {
             y + 4.0,
             value(series.unit, at)
         );
-        at += frame.step;
     }
     lines
 }
@@ -325,12 +337,63 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::scorer::Unit;
 
     #[test]
     fn steps_are_round() {
         let steps = [0.011, 0.02, 0.3, 7.0, 120.0].map(|step| format!("{:.2}", round_step(step)));
         assert_eq!(steps, ["0.02", "0.02", "0.50", "10.00", "200.00"]);
+    }
+
+    /// A course of a quantity of which no rise is accepted.
+    fn strict(values: &[f64]) -> Series {
+        Series {
+            subject: "repeat · small".to_owned(),
+            metric: "tokens".to_owned(),
+            unit: Unit::Tokens,
+            lower_is_better: true,
+            gated: true,
+            tolerance: 0.0,
+            relative: true,
+            cases: 1,
+            runs: (0..values.len()).collect(),
+            values: values.to_vec(),
+            since_previous: None,
+            shifts: Vec::new(),
+            first_bad: None,
+            drift: None,
+            alarm: None,
+        }
+    }
+
+    #[test]
+    fn a_quantity_that_never_moves_is_drawn_though_no_rise_is_accepted() {
+        for values in [[16.0, 16.0], [0.0, 0.0], [1e6, 1e6 + 1e-9], [1e-9, 1e-9]] {
+            let frame = Frame::of(&strict(&values));
+            let lines: Vec<f64> = frame.lines().collect();
+            assert!((2..=6).contains(&lines.len()), "{values:?}: {lines:?}");
+            assert!(lines[0] >= 0.0, "{values:?}: {lines:?}");
+            let is_inside = |y: f64| (TOP..=BOTTOM).contains(&y);
+            assert!(values.iter().all(|value| is_inside(frame.y(*value))));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_course_has_a_few_lines(
+            values in prop::collection::vec(0.0..1e12_f64, 2..20), tolerance in 0.0..1.0_f64, relative: bool,
+        ) {
+            let values = if relative { values } else { values.iter().map(|value| value / 1e12).collect() };
+            let frame = Frame::of(&Series { tolerance, relative, ..strict(&values) });
+            let lines = frame.lines().count();
+            prop_assert!((2..=7).contains(&lines), "{} lines", lines);
+            let slack = frame.step * 1e-6;
+            let is_inside = |value: &f64| frame.low - slack <= *value && *value <= frame.high + slack;
+            prop_assert!(values.iter().all(is_inside));
+        }
     }
 
     #[test]
