@@ -182,7 +182,7 @@ enum Command {
     Rescore(rescore::RescoreArgs),
     /// Decide which new answers of a run become goldens.
     Review(review::ReviewArgs),
-    /// List runs.
+    /// List runs, or show the course of one suite over time.
     History(history::HistoryArgs),
     /// Show or set the run that a suite is compared with.
     Baseline(baseline::BaselineArgs),

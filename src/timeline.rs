@@ -216,6 +216,13 @@ impl Timeline {
     }
 }
 
+impl FirstBad {
+    /// The sentence under its title, as reports show it.
+    pub fn in_words(&self) -> String {
+        format!("first bad run: {}", self.sentence)
+    }
+}
+
 impl Series {
     fn scale(&self) -> Scale {
         Scale {

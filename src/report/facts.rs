@@ -134,7 +134,7 @@ pub(super) fn course(suite: &SuiteSummary<'_>) -> Vec<String> {
             Rule::ChangePoint => bad.is_news || metric.verdict > Some(Verdict::Pass),
         };
         let first_bad = series.first_bad.iter().filter(is_told);
-        notes.extend(first_bad.map(|bad| bad.sentence.clone()));
+        notes.extend(first_bad.map(FirstBad::in_words));
         notes.extend(series.warnings().map(str::to_owned));
     }
     let moved = suite.drift.iter().filter(|moved| moved.is_warning);

@@ -105,7 +105,9 @@ fn a_candidate_that_regressed_is_the_first_bad_run() {
     let shown = project.run(&["report"]).stdout;
     let words: Vec<&str> = shown.split_whitespace().collect();
     assert!(
-        words.join(" ").contains("the first that is this low"),
+        words
+            .join(" ")
+            .contains("first bad run: exact of repeat · small"),
         "{shown}"
     );
 }

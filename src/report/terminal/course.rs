@@ -3,7 +3,7 @@
 use super::super::show::{one_line, value};
 use super::paint::{Line, Look};
 use super::{NARROWEST, Screen, Style, WIDEST, ascii};
-use crate::timeline::{Rule, Series, Timeline};
+use crate::timeline::{FirstBad, Rule, Series, Timeline};
 use crate::units::{count, day_of};
 
 /// Heights of a block, least first.
@@ -113,18 +113,17 @@ fn blocks(values: &[f64], all: &[f64], series: &Series) -> String {
 /// Changes of level, the first bad run, slow losses.
 fn findings(series: &Series) -> Vec<(String, Look)> {
     let bad = series.first_bad.as_ref();
-    let tested = bad
-        .filter(|bad| bad.rule == Rule::ChangePoint)
-        .map(|bad| bad.at);
+    let (tested, untested) = (
+        bad.filter(|bad| bad.rule == Rule::ChangePoint),
+        bad.filter(|bad| bad.rule == Rule::FirstThisLow),
+    );
+    let told = |bad: &FirstBad| (bad.in_words(), Look::Red);
     let mut found: Vec<(String, Look)> = Vec::new();
     for shift in &series.shifts {
-        let is_bad = Some(shift.at) == tested;
-        let title = if is_bad { "first bad run: " } else { "" };
-        let look = if is_bad { Look::Red } else { Look::Dim };
-        found.push((format!("{title}{}", shift.sentence), look));
+        let as_bad = tested.filter(|bad| bad.at == shift.at).map(told);
+        found.push(as_bad.unwrap_or_else(|| (shift.sentence.clone(), Look::Dim)));
     }
-    let untested = bad.filter(|bad| bad.rule == Rule::FirstThisLow);
-    found.extend(untested.map(|bad| (format!("first bad run: {}", bad.sentence), Look::Red)));
+    found.extend(untested.map(told));
     let drift = series.drift.as_ref().map(|drift| &drift.sentence);
     let alarm = series.alarm.as_ref().map(|alarm| &alarm.sentence);
     let slow = drift.into_iter().chain(alarm);
