@@ -30,6 +30,12 @@ pub enum WireFormat {
     AzureOpenai,
     /// Google Gemini, by its own interface and by Vertex AI.
     Gemini,
+    /// Ollama's own chat interface.
+    Ollama,
+    /// Mistral chat completions.
+    Mistral,
+    /// Cohere chat, version 2.
+    Cohere,
 }
 
 impl WireFormat {
@@ -40,6 +46,9 @@ impl WireFormat {
         Self::OpenaiResponses,
         Self::AzureOpenai,
         Self::Gemini,
+        Self::Ollama,
+        Self::Mistral,
+        Self::Cohere,
     ];
 
     /// Its name in files and reports.
@@ -50,6 +59,9 @@ impl WireFormat {
             Self::OpenaiResponses => "openai-responses",
             Self::AzureOpenai => "azure-openai",
             Self::Gemini => "gemini",
+            Self::Ollama => "ollama",
+            Self::Mistral => "mistral",
+            Self::Cohere => "cohere",
         }
     }
 }

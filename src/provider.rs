@@ -15,8 +15,11 @@ use crate::secret::Secret;
 
 mod anthropic;
 mod azure;
+mod cohere;
 mod failure;
 mod gemini;
+mod mistral;
+mod ollama;
 mod openai;
 pub mod price;
 mod responses;
@@ -123,6 +126,9 @@ fn codec(format: WireFormat) -> &'static Codec {
         WireFormat::OpenaiResponses => &responses::CODEC,
         WireFormat::AzureOpenai => &azure::CODEC,
         WireFormat::Gemini => &gemini::CODEC,
+        WireFormat::Ollama => &ollama::CODEC,
+        WireFormat::Mistral => &mistral::CODEC,
+        WireFormat::Cohere => &cohere::CODEC,
     }
 }
 
@@ -183,7 +189,11 @@ pub fn auth(format: WireFormat, key: &Secret) -> (&'static str, String) {
         WireFormat::Anthropic => ("x-api-key", key.expose().to_owned()),
         WireFormat::AzureOpenai => ("api-key", key.expose().to_owned()),
         WireFormat::Gemini => ("x-goog-api-key", key.expose().to_owned()),
-        WireFormat::Openai | WireFormat::OpenaiResponses => bearer(key),
+        WireFormat::Openai
+        | WireFormat::OpenaiResponses
+        | WireFormat::Ollama
+        | WireFormat::Mistral
+        | WireFormat::Cohere => bearer(key),
     }
 }
 
@@ -353,6 +363,20 @@ mod tests {
     }
 
     #[test]
+    fn recorded_replies_of_ollama_have_their_neutral_form() {
+        let all = all_shown("ollama", ".response.json", WireFormat::Ollama);
+        insta::assert_json_snapshot!("ollama", all);
+    }
+
+    #[test]
+    fn recorded_replies_of_mistral_and_cohere_have_their_neutral_form() {
+        let mistral = all_shown("mistral", ".response.json", WireFormat::Mistral);
+        insta::assert_json_snapshot!("mistral", mistral);
+        let cohere = all_shown("cohere", ".response.json", WireFormat::Cohere);
+        insta::assert_json_snapshot!("cohere", cohere);
+    }
+
+    #[test]
     fn recorded_replies_of_llama_cpp_have_their_neutral_form() {
         let all: BTreeMap<String, Value> = recorded("llama-cpp", ".json")
             .into_iter()
@@ -375,6 +399,9 @@ mod tests {
             ("anthropic-messages", WireFormat::Anthropic),
             ("openai-responses", WireFormat::OpenaiResponses),
             ("gemini", WireFormat::Gemini),
+            ("ollama", WireFormat::Ollama),
+            ("mistral", WireFormat::Mistral),
+            ("cohere", WireFormat::Cohere),
         ] {
             for (name, file) in recorded(folder, ".response.json") {
                 if file["status"] != 200 || name == "failed" {

@@ -125,7 +125,12 @@ pub(super) fn normal(value: &Value) -> Value {
 /// A recorded body with the seed that is drawn from the one of the parameters, where it has one.
 pub(super) fn with_drawn_seed(request: &Request, recorded: &Value) -> Value {
     let mut body = recorded.clone();
-    for path in ["/seed", "/generationConfig/seed"] {
+    for path in [
+        "/seed",
+        "/random_seed",
+        "/options/seed",
+        "/generationConfig/seed",
+    ] {
         if let Some(seed) = body.pointer_mut(path) {
             *seed = json!(request.seed(1));
         }

@@ -37,6 +37,13 @@ pub const HOSTS: &[Host] = &[
         .at("https://generativelanguage.googleapis.com")
         .with_key("GEMINI_API_KEY"),
     host(WireFormat::Gemini, "vertex"),
+    host(WireFormat::Ollama, "ollama").at("http://127.0.0.1:11434"),
+    host(WireFormat::Mistral, "mistral")
+        .at("https://api.mistral.ai")
+        .with_key("MISTRAL_API_KEY"),
+    host(WireFormat::Cohere, "cohere")
+        .at("https://api.cohere.com")
+        .with_key("CO_API_KEY"),
     host(WireFormat::Openai, "cerebras")
         .at("https://api.cerebras.ai/v1")
         .with_key("CEREBRAS_API_KEY"),
