@@ -552,7 +552,9 @@ impl<'a> Measurement<'a> {
         )
     }
 
-    /// The difference as people read it: better is positive; relative for quantities.
+    /// The difference as people read it: better is positive; relative for quantities. Intervals that are drawn towards
+    /// zero by pseudo-observations can miss the estimate of very few trials; they are widened to it, which only adds
+    /// coverage.
     fn difference(&self, evidence: &Evidence) -> Estimate {
         let shown = |value: f64| {
             if self.kind == Kind::Ratio {
@@ -562,10 +564,11 @@ impl<'a> Measurement<'a> {
             }
         };
         let bounds = evidence.bounds;
+        let value = shown(evidence.diff);
         Estimate {
-            value: shown(evidence.diff),
-            low: bounds.map_or(f64::MIN, |bounds| shown(bounds.lower)),
-            high: bounds.map_or(f64::MAX, |bounds| shown(bounds.upper)),
+            value,
+            low: bounds.map_or(f64::MIN, |bounds| shown(bounds.lower).min(value)),
+            high: bounds.map_or(f64::MAX, |bounds| shown(bounds.upper).max(value)),
         }
     }
 

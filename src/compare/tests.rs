@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::summary::{CaseVerdict, Summary, Verdict};
+use super::summary::{CaseVerdict, Estimate, Summary, Verdict};
 use super::{Compared, summarize};
 use crate::digest::Digest;
 use crate::exchange::{
@@ -401,6 +401,20 @@ fn a_critical_case_is_a_gate_of_its_own_and_counts_in_the_family() {
         );
         insta::assert_snapshot!(critical.sentence, @"critical case c-0 (pass) fell 100 points, 100.0 % to 0.0 %, more than the 50 allowed; noise alone does this 0.01 % of the time (adjusted for 2 comparisons)");
         assert_eq!(summary.exit.code, 1);
+    });
+}
+
+#[test]
+fn an_interval_holds_its_estimate_also_where_one_case_has_a_few_trials() {
+    let critical = |case: &mut Case| case.critical = true;
+    let before = flagged(run("a", &["111"; 50]), 0, critical);
+    let mut outcomes = ["111"; 50];
+    outcomes[0] = "000";
+    let now = flagged(run("b", &outcomes), 0, critical);
+    compare(&now, Some(&before), |summary| {
+        let difference = summary.suites[0].subjects[0].critical[0].difference;
+        let Estimate { value, low, high } = difference.unwrap();
+        assert!(low <= value && value <= high, "{low} {value} {high}");
     });
 }
 
