@@ -45,6 +45,19 @@ impl Measure {
             Self::Scored(metric) => trial.score(metric).map(|score| score.value),
         }
     }
+
+    /// Whether the metric is about a case with these trials: not where an answer was had and nothing was asked of it, as
+    /// by a scorer that selects other tags.
+    pub(super) fn concerns(self, trials: &[TrialRecord]) -> bool {
+        trials.iter().all(|trial| match self {
+            Self::ErrorRate => true,
+            Self::Pass => trial.is_error() || trial.passed().is_some(),
+            Self::Scored(metric) => {
+                let mut grades = trial.grades.iter();
+                !trial.outcome.is_measured() || grades.any(|grade| grade.metric == metric)
+            }
+        })
+    }
 }
 
 /// A metric of a subject, measured.

@@ -505,6 +505,24 @@ fn the_worst_case_of_missing_trials_is_printed() {
 }
 
 #[test]
+fn cases_that_a_metric_is_not_about_are_not_missing() {
+    let ungraded = |mut run: Run| {
+        for trial in run.trials.iter_mut().filter(|trial| trial.case < 20) {
+            trial.grades.clear();
+        }
+        run
+    };
+    let before = ungraded(run("a", &["1111"; 60]));
+    let now = ungraded(run("b", &["1111"; 60]));
+    compare(&now, Some(&before), |summary| {
+        let exact = &summary.suites[0].subjects[0].metrics[0];
+        assert_eq!(exact.verdict, Some(Verdict::Pass), "{}", exact.sentence);
+        assert_eq!((exact.pairs, exact.missing), (40, 0));
+        assert_eq!((exact.bounds, exact.worst_case), (None, None));
+    });
+}
+
+#[test]
 fn the_cases_of_a_trajectory_are_one_unit() {
     let cluster = |mut run: Run| {
         for (index, case) in run.cases.iter_mut().enumerate() {

@@ -76,10 +76,14 @@ impl Units {
         let cases = now.counted().filter_map(|case| {
             let source = now.case(case);
             let other = before.find(&source.id)?;
-            same_input(source, before.case(other)).then(|| {
-                let cand = scores(now.trials(case), measure);
+            let (trials, earlier) = (now.trials(case), before.trials(other));
+            let is_paired = same_input(source, before.case(other))
+                && measure.concerns(trials)
+                && twin.concerns(earlier);
+            is_paired.then(|| {
+                let cand = scores(trials, measure);
                 PairedCase {
-                    base: scores(before.trials(other), twin),
+                    base: scores(earlier, twin),
                     cand: cand.into_iter().map(|score| score.or(missing)).collect(),
                     weight: source.weight,
                     cluster: now.cluster(case),

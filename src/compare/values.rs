@@ -22,21 +22,23 @@ pub(super) struct Values {
     ends: Vec<usize>,
     weights: Vec<f64>,
     clusters: Vec<Option<u32>>,
-    /// All trials, those without a value included.
+    /// All trials of cases that the metric is about, those without a value included.
     trials: usize,
     /// The same by trajectory, where the cases of a cluster are one.
     trajectories: Option<Box<Values>>,
 }
 
 impl Values {
-    /// The values of the cases that count.
+    /// The values of the cases that count and that the measure is about.
     pub(super) fn of(side: &Side<'_>, measure: Measure, sharing: Sharing) -> Self {
         let mut found = Self::empty();
         for case in side.counted() {
             let trials = side.trials(case);
-            let scores = trials.iter().filter_map(|trial| measure.of(trial));
-            found.push(scores, side.case(case).weight, side.cluster(case));
-            found.trials += trials.len();
+            if measure.concerns(trials) {
+                let scores = trials.iter().filter_map(|trial| measure.of(trial));
+                found.push(scores, side.case(case).weight, side.cluster(case));
+                found.trials += trials.len();
+            }
         }
         if sharing == Sharing::Trajectory {
             found.trajectories = Some(Box::new(trajectories(side, measure)));
