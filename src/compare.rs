@@ -6,11 +6,14 @@
 mod attribution;
 mod canary;
 mod case;
+pub mod cluster;
 mod confirm;
 pub mod foresight;
+mod group;
 pub mod looks;
 mod metric;
 mod must_pass;
+mod past;
 mod rules;
 pub mod selftest;
 mod settle;
@@ -111,6 +114,8 @@ fn suite_summary<'a>(compared: &Compared<'a>, pairings: Vec<Pairing<'a>>) -> Sui
     if run.header.status != Status::Complete && verdict != Verdict::Regressed {
         verdict = Verdict::Unmeasured;
     }
+    let metrics = run.header.metrics.iter();
+    let names: Vec<&str> = metrics.map(|metric| metric.name.as_str()).collect();
     let mut summary = SuiteSummary {
         suite: &run.header.suite,
         file: &run.header.file,
@@ -126,12 +131,8 @@ fn suite_summary<'a>(compared: &Compared<'a>, pairings: Vec<Pairing<'a>>) -> Sui
             .unwrap_or_default(),
         timeline: compared.timeline,
         drift: drift(compared),
-        metric_names: run
-            .header
-            .metrics
-            .iter()
-            .map(|metric| metric.name.as_str())
-            .collect(),
+        clusters: cluster::clusters(&subjects, &names),
+        metric_names: names,
         subjects,
     };
     summary.headline = wording::suite_headline(&summary);
@@ -180,15 +181,12 @@ fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> Subject
     let gates = metrics.iter().chain(&critical);
     let mut verdict = worst(gates.filter_map(|metric| metric.verdict).chain(broken));
     let (mut cases, chance) = case::summaries(&now, before.as_ref(), header);
+    past::note(compared.timeline, &now, &header.policy, &mut cases);
     must_pass::note(&must_pass, &mut cases);
     if now.has_too_many_unmeasured(header.policy.max_missing) && verdict != Verdict::Regressed {
         verdict = Verdict::Unmeasured;
     }
     let cause = attribution::cause(&now, before.as_ref(), verdict);
-    let mut counts = BTreeMap::new();
-    for case in &cases {
-        *counts.entry(case.verdict).or_insert(0) += 1;
-    }
     SubjectSummary {
         name: subject.name(),
         prompt: format!("{}@v{}", subject.prompt, subject.version),
@@ -210,8 +208,9 @@ fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> Subject
         must_pass,
         noise: case::noise(&cases),
         chance,
-        counts: counts.into_iter().collect(),
+        counts: case::counts(&cases),
         outcomes: now.outcomes(),
+        groups: group::groups(&now, before.as_ref(), header, &cases),
         cases,
     }
 }

@@ -35,6 +35,9 @@ pub(super) struct OutputArgs {
     /// The folder for reports.
     #[arg(long, value_name = "DIR", default_value = "reports")]
     out: PathBuf,
+    /// Megabytes that the data of cases may take in the HTML page; what is beyond is left out, unchanged cases first.
+    #[arg(long, value_name = "MB", default_value_t = report::DATA_BUDGET / 1_000_000)]
+    report_budget: usize,
     /// Fail on an open verdict, whatever the suite says.
     #[arg(long)]
     strict: bool,
@@ -187,6 +190,7 @@ pub(super) fn publish(
     let target = Target {
         folder: &workspace.root.join(&args.out),
         prefix: &prefix,
+        budget: args.report_budget.saturating_mul(1_000_000),
     };
     let written = report::write(&summary, &formats, target)?;
     if args.json || args.quiet {
