@@ -24,9 +24,11 @@ pub mod summary;
 mod tests;
 mod units;
 mod values;
+pub mod withhold;
 mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use crate::exchange::Outcome;
 use crate::history::change;
@@ -58,10 +60,31 @@ pub struct Compared<'a> {
     pub cells: Option<Cells<'a>>,
     /// The course of the suite over time, up to this run.
     pub timeline: Option<&'a Timeline>,
+    /// Whether texts are withheld from whoever reads the summary.
+    pub eyes_off: Option<EyesOff>,
+}
+
+/// How texts are withheld.
+#[derive(Debug, Default)]
+pub struct EyesOff {
+    /// The key of their hashes; without it they have none.
+    pub key: Option<withhold::Key>,
+    /// What stands in their place.
+    stand: OnceLock<withhold::Stand>,
+}
+
+impl EyesOff {
+    /// With the key of the hashes.
+    pub fn new(key: Option<withhold::Key>) -> Self {
+        Self {
+            key,
+            stand: OnceLock::new(),
+        }
+    }
 }
 
 impl<'a> Compared<'a> {
-    /// A run with its baseline.
+    /// A run with its baseline. What was recorded with texts withheld stays so.
     pub fn new(run: &'a Run, baseline: Option<&'a Run>, rule: String) -> Self {
         Self {
             run,
@@ -70,8 +93,14 @@ impl<'a> Compared<'a> {
             canary: None,
             cells: None,
             timeline: None,
+            eyes_off: is_eyes_off(run, baseline).then(EyesOff::default),
         }
     }
+}
+
+/// Whether texts were to be withheld when a run or its baseline was made.
+pub fn is_eyes_off(run: &Run, baseline: Option<&Run>) -> bool {
+    run.header.eyes_off || baseline.is_some_and(|baseline| baseline.header.eyes_off)
 }
 
 /// Compares all runs of one invocation. `strict` makes an open verdict fail, whatever a suite says.
@@ -97,7 +126,7 @@ pub fn summarize<'a>(compared: &'a [Compared<'a>], strict: bool) -> Summary<'a> 
     }
 }
 
-fn suite_summary<'a>(compared: &Compared<'a>, pairings: Vec<Pairing<'a>>) -> SuiteSummary<'a> {
+fn suite_summary<'a>(compared: &'a Compared<'a>, pairings: Vec<Pairing<'a>>) -> SuiteSummary<'a> {
     let run = compared.run;
     let mut subjects: Vec<SubjectSummary<'a>> = pairings
         .into_iter()
@@ -131,11 +160,17 @@ fn suite_summary<'a>(compared: &Compared<'a>, pairings: Vec<Pairing<'a>>) -> Sui
             .unwrap_or_default(),
         timeline: compared.timeline,
         drift: drift(compared),
+        eyes_off: false,
         clusters: cluster::clusters(&subjects, &names),
         metric_names: names,
         subjects,
     };
     summary.headline = wording::suite_headline(&summary);
+    // Verdicts and clusters are found on the texts; no report sees them.
+    if let Some(eyes_off) = &compared.eyes_off {
+        let stand = withhold::Stand::of(&mut summary, eyes_off.key.as_ref());
+        eyes_off.stand.get_or_init(|| stand).put(&mut summary);
+    }
     summary
 }
 
@@ -199,6 +234,7 @@ fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> Subject
         template_before: before_subject
             .map(|before| before.template.as_str())
             .filter(|text| *text != subject.template),
+        template_changed: None,
         verdict,
         metrics,
         canary,

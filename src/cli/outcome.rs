@@ -8,7 +8,8 @@ use super::Exit;
 use super::console::Console;
 use super::course;
 use crate::compare::split::Cells;
-use crate::compare::{self, Compared};
+use crate::compare::withhold::Key;
+use crate::compare::{self, Compared, EyesOff};
 use crate::error::Result;
 use crate::execute::finish;
 use crate::git;
@@ -126,7 +127,31 @@ impl Comparison {
         })
     }
 
-    pub(super) fn compared(&self) -> Compared<'_> {
+    /// What is compared, for whoever reads reports: without texts where the run, its suite or the workspace says so.
+    pub(super) fn compared(&self, workspace: &Workspace) -> Result<Compared<'_>> {
+        let in_full = self.in_full();
+        let is_said = in_full.eyes_off.is_some()
+            || workspace.eyes_off
+            || suite::read(workspace, &self.run.header.file).is_ok_and(|suite| suite.eyes_off);
+        if !is_said {
+            return Ok(in_full);
+        }
+        let key = Key::of(&workspace.privacy_key()?);
+        Ok(Compared {
+            eyes_off: Some(EyesOff::new(Some(key))),
+            ..in_full
+        })
+    }
+
+    /// The same with all texts, for people who decide about them.
+    pub(super) fn for_review(&self) -> Compared<'_> {
+        Compared {
+            eyes_off: None,
+            ..self.in_full()
+        }
+    }
+
+    fn in_full(&self) -> Compared<'_> {
         let part = |wanted| {
             let mut parts = self.parts.iter();
             parts.find(|(role, _)| *role == wanted).map(|(_, run)| run)
@@ -172,7 +197,10 @@ pub(super) fn publish(
     workspace: &Workspace,
     console: &Console,
 ) -> Result<Exit> {
-    let compared: Vec<Compared<'_>> = comparisons.iter().map(Comparison::compared).collect();
+    let compared: Vec<Compared<'_>> = comparisons
+        .iter()
+        .map(|comparison| comparison.compared(workspace))
+        .collect::<Result<_>>()?;
     let summary = compare::summarize(&compared, args.strict);
     let mut formats = args.formats()?;
     let names_files = |format| matches!(format, &Format::Github | &Format::Gitlab);

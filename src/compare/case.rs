@@ -350,6 +350,7 @@ fn trial_summary<'a>(
         outcome: trial.outcome,
         origin: &trial.origin,
         output: trial.output(),
+        changed: None,
         tool_calls: response
             .map(|response| response.tool_calls.as_slice())
             .unwrap_or_default(),

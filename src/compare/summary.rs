@@ -120,6 +120,9 @@ pub struct SuiteSummary<'a> {
     pub metric_names: Vec<&'a str>,
     /// The subjects, worst first.
     pub subjects: Vec<SubjectSummary<'a>>,
+    /// Whether texts are withheld: each stands as its number of characters and a keyed hash.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub eyes_off: bool,
     /// Regressed and suspect cases that went wrong in the same way, the largest cluster first.
     pub clusters: Vec<Cluster<'a>>,
 }
@@ -213,6 +216,9 @@ pub struct SubjectSummary<'a> {
     pub template: &'a str,
     /// The template text of the baseline's version.
     pub template_before: Option<&'a str>,
+    /// The share of the two that differs, where they are withheld.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template_changed: Option<f64>,
     /// The worst verdict of its gates.
     pub verdict: Verdict,
     /// The metrics, those with gates first.
@@ -602,6 +608,9 @@ pub struct TrialSummary<'a> {
     pub origin: &'a Origin,
     /// The text of the answer.
     pub output: &'a str,
+    /// How much of the answer differs, where it is withheld.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Changed>,
     /// The tools that it called.
     pub tool_calls: &'a [ToolCall],
     /// Why there is no answer.
@@ -619,6 +628,15 @@ pub struct TrialSummary<'a> {
     pub tokens: (Option<u64>, Option<u64>),
     /// Attempts that were made.
     pub attempts: u32,
+}
+
+/// The shares in which an answer that is withheld differs: 0 for the same words, 1 for no word in common.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Changed {
+    /// From the approved output.
+    pub golden: Option<f64>,
+    /// From the answer of the baseline.
+    pub baseline: Option<f64>,
 }
 
 /// A score of a trial.

@@ -262,6 +262,7 @@ impl World {
             } else {
                 Vec::new()
             },
+            eyes_off: false,
             clusters: clusters(&subjects, &METRICS),
             metric_names: METRICS.to_vec(),
             subjects,
@@ -311,6 +312,7 @@ impl World {
             template_before: suite.has_baseline.then_some(
                 "system:\nYou route tickets. Answer with one word.\nuser:\n{{ ticket }}\n",
             ),
+            template_changed: None,
             verdict: subject.verdict,
             cause: None,
             split: Vec::new(),
@@ -396,6 +398,7 @@ impl World {
                 outcome: trial.outcome,
                 origin: if measured { origin } else { &self.nowhere },
                 output: &trial.output,
+                changed: None,
                 tool_calls: &trial.tool_calls,
                 failure: trial.failure.clone(),
                 passed: measured.then_some(trial.exact && trial.polite >= 0.5),

@@ -136,7 +136,15 @@ struct Prompt<'s> {
     before: Option<&'s str>,
     c: &'s str,
     b: Option<&'s str>,
-    o: Option<String>,
+    o: Option<Change>,
+}
+
+/// The edits between two texts, or the share of them where the texts are withheld.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+enum Change {
+    Share(f64),
+    Edits(String),
 }
 
 fn meta<'s>(summary: &'s Summary<'_>, names: &Names<'s>, title: &'s str) -> Meta<'s> {
@@ -161,7 +169,7 @@ fn meta<'s>(summary: &'s Summary<'_>, names: &Names<'s>, title: &'s str) -> Meta
         format: FORMAT,
         title,
         chunk: CHUNK,
-        eyes_off: false,
+        eyes_off: summary.suites.iter().any(|suite| suite.eyes_off),
         verdicts: CaseVerdict::ALL
             .iter()
             .map(|verdict| verdict.name())
@@ -212,7 +220,12 @@ fn prompt<'s>(subject: &'s SubjectSummary<'_>, diffs: &mut Diffs) -> Prompt<'s> 
         before: subject.prompt_before.as_deref(),
         c: now,
         b: before,
-        o: before.and_then(|before| Some(diffs.compare(before, now)?.utf16())),
+        o: match subject.template_changed {
+            Some(share) => Some(Change::Share(share)),
+            None => {
+                before.and_then(|before| Some(Change::Edits(diffs.compare(before, now)?.utf16())))
+            }
+        },
     }
 }
 

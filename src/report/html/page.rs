@@ -313,7 +313,7 @@ fn lede(suite: &SuiteSummary<'_>) -> Vec<Said> {
         );
         match metric.p_drop {
             Some(p) => say(
-                format!("{over}; noise alone does this with p = {}.", probability(p)),
+                format!("{over}; noise alone does this with p {}.", compared(p)),
                 false,
             ),
             None => say(format!("{over}."), false),
@@ -346,6 +346,16 @@ fn lede(suite: &SuiteSummary<'_>) -> Vec<Said> {
         say(format!("{day}."), true);
     }
     parts
+}
+
+/// `< 0.001` or `= 0.012`.
+fn compared(p: f64) -> String {
+    let shown = probability(p);
+    if shown.starts_with('<') {
+        shown
+    } else {
+        format!("= {shown}")
+    }
 }
 
 /// `v1` of `v1 (0f3c2ab59d1e)`: the digest stands beside it in the table.

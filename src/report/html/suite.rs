@@ -154,10 +154,14 @@ impl Group {
             old: "Baseline",
             new: "This run",
         };
-        let diff = first
+        let share = first
             .case
-            .baseline_trial()
-            .map(|before| diffs.view(before.output, now, names));
+            .worst_trial()
+            .and_then(|trial| trial.changed?.baseline);
+        let diff = first.case.baseline_trial().map(|before| match share {
+            Some(share) => DiffView::withheld(share, names),
+            None => diffs.view(before.output, now, names),
+        });
         Self {
             count: group.cases.len(),
             check: group.check.map(shown_line),
@@ -195,7 +199,10 @@ fn templates(suite: &SuiteSummary<'_>, diffs: &mut Diffs) -> Vec<Template> {
         };
         templates.push(Template {
             name: shown_line(&subject.prompt),
-            diff: diffs.view(before, subject.template, names),
+            diff: match subject.template_changed {
+                Some(share) => DiffView::withheld(share, names),
+                None => diffs.view(before, subject.template, names),
+            },
         });
     }
     templates

@@ -100,12 +100,32 @@ pub(super) struct DiffView {
     pub(super) new_name: &'static str,
     /// How they differ, in words.
     pub(super) note: String,
+    /// Whether the texts are withheld, so that the note is all.
+    pub(super) withheld: bool,
     /// Whether the two stand side by side, since marks would not help.
     pub(super) side_by_side: bool,
     /// The marked text, or the old one of two.
     pub(super) text: Text,
     /// The new one of two.
     pub(super) new: Text,
+}
+
+impl DiffView {
+    /// Of withheld texts: the share that changed.
+    pub(super) fn withheld(share: f64, names: Names) -> Self {
+        Self {
+            old_name: names.old,
+            new_name: names.new,
+            note: format!(
+                "{:.0} % of the characters differ. The texts are withheld.",
+                share * 100.0
+            ),
+            withheld: true,
+            side_by_side: false,
+            text: Text::default(),
+            new: Text::default(),
+        }
+    }
 }
 
 /// What two texts are called.
@@ -146,6 +166,7 @@ impl Diffs {
             old_name: names.old,
             new_name: names.new,
             note: String::new(),
+            withheld: false,
             side_by_side: true,
             text: Text::default(),
             new: Text::default(),
