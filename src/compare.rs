@@ -6,11 +6,14 @@
 mod attribution;
 mod canary;
 mod case;
+pub mod cluster;
 mod confirm;
 pub mod foresight;
+mod group;
 pub mod looks;
 mod metric;
 mod must_pass;
+mod past;
 mod rules;
 pub mod selftest;
 mod settle;
@@ -21,9 +24,11 @@ pub mod summary;
 mod tests;
 mod units;
 mod values;
+pub mod withhold;
 mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use crate::exchange::Outcome;
 use crate::history::change;
@@ -55,10 +60,31 @@ pub struct Compared<'a> {
     pub cells: Option<Cells<'a>>,
     /// The course of the suite over time, up to this run.
     pub timeline: Option<&'a Timeline>,
+    /// Whether texts are withheld from whoever reads the summary.
+    pub eyes_off: Option<EyesOff>,
+}
+
+/// How texts are withheld.
+#[derive(Debug, Default)]
+pub struct EyesOff {
+    /// The key of their hashes; without it they have none.
+    pub key: Option<withhold::Key>,
+    /// What stands in their place.
+    stand: OnceLock<withhold::Stand>,
+}
+
+impl EyesOff {
+    /// With the key of the hashes.
+    pub fn new(key: Option<withhold::Key>) -> Self {
+        Self {
+            key,
+            stand: OnceLock::new(),
+        }
+    }
 }
 
 impl<'a> Compared<'a> {
-    /// A run with its baseline.
+    /// A run with its baseline. What was recorded with texts withheld stays so.
     pub fn new(run: &'a Run, baseline: Option<&'a Run>, rule: String) -> Self {
         Self {
             run,
@@ -67,8 +93,14 @@ impl<'a> Compared<'a> {
             canary: None,
             cells: None,
             timeline: None,
+            eyes_off: is_eyes_off(run, baseline).then(EyesOff::default),
         }
     }
+}
+
+/// Whether texts were to be withheld when a run or its baseline was made.
+pub fn is_eyes_off(run: &Run, baseline: Option<&Run>) -> bool {
+    run.header.eyes_off || baseline.is_some_and(|baseline| baseline.header.eyes_off)
 }
 
 /// Compares all runs of one invocation. `strict` makes an open verdict fail, whatever a suite says.
@@ -94,7 +126,7 @@ pub fn summarize<'a>(compared: &'a [Compared<'a>], strict: bool) -> Summary<'a> 
     }
 }
 
-fn suite_summary<'a>(compared: &Compared<'a>, pairings: Vec<Pairing<'a>>) -> SuiteSummary<'a> {
+fn suite_summary<'a>(compared: &'a Compared<'a>, pairings: Vec<Pairing<'a>>) -> SuiteSummary<'a> {
     let run = compared.run;
     let mut subjects: Vec<SubjectSummary<'a>> = pairings
         .into_iter()
@@ -111,6 +143,8 @@ fn suite_summary<'a>(compared: &Compared<'a>, pairings: Vec<Pairing<'a>>) -> Sui
     if run.header.status != Status::Complete && verdict != Verdict::Regressed {
         verdict = Verdict::Unmeasured;
     }
+    let metrics = run.header.metrics.iter();
+    let names: Vec<&str> = metrics.map(|metric| metric.name.as_str()).collect();
     let mut summary = SuiteSummary {
         suite: &run.header.suite,
         file: &run.header.file,
@@ -126,15 +160,17 @@ fn suite_summary<'a>(compared: &Compared<'a>, pairings: Vec<Pairing<'a>>) -> Sui
             .unwrap_or_default(),
         timeline: compared.timeline,
         drift: drift(compared),
-        metric_names: run
-            .header
-            .metrics
-            .iter()
-            .map(|metric| metric.name.as_str())
-            .collect(),
+        eyes_off: false,
+        clusters: cluster::clusters(&subjects, &names),
+        metric_names: names,
         subjects,
     };
     summary.headline = wording::suite_headline(&summary);
+    // Verdicts and clusters are found on the texts; no report sees them.
+    if let Some(eyes_off) = &compared.eyes_off {
+        let stand = withhold::Stand::of(&mut summary, eyes_off.key.as_ref());
+        eyes_off.stand.get_or_init(|| stand).put(&mut summary);
+    }
     summary
 }
 
@@ -180,15 +216,12 @@ fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> Subject
     let gates = metrics.iter().chain(&critical);
     let mut verdict = worst(gates.filter_map(|metric| metric.verdict).chain(broken));
     let (mut cases, chance) = case::summaries(&now, before.as_ref(), header);
+    past::note(compared.timeline, &now, &header.policy, &mut cases);
     must_pass::note(&must_pass, &mut cases);
     if now.has_too_many_unmeasured(header.policy.max_missing) && verdict != Verdict::Regressed {
         verdict = Verdict::Unmeasured;
     }
     let cause = attribution::cause(&now, before.as_ref(), verdict);
-    let mut counts = BTreeMap::new();
-    for case in &cases {
-        *counts.entry(case.verdict).or_insert(0) += 1;
-    }
     SubjectSummary {
         name: subject.name(),
         prompt: format!("{}@v{}", subject.prompt, subject.version),
@@ -201,6 +234,7 @@ fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> Subject
         template_before: before_subject
             .map(|before| before.template.as_str())
             .filter(|text| *text != subject.template),
+        template_changed: None,
         verdict,
         metrics,
         canary,
@@ -210,8 +244,9 @@ fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> Subject
         must_pass,
         noise: case::noise(&cases),
         chance,
-        counts: counts.into_iter().collect(),
+        counts: case::counts(&cases),
         outcomes: now.outcomes(),
+        groups: group::groups(&now, before.as_ref(), header, &cases),
         cases,
     }
 }

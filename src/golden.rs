@@ -112,6 +112,18 @@ fn is_one(weight: &f64) -> bool {
     *weight == 1.0
 }
 
+/// An output as a golden: data where the golden that it replaces is data, else text.
+pub fn as_golden(old: Option<&Value>, output: &str) -> Value {
+    let is_data = old.is_some_and(|old| !old.is_string());
+    let data = is_data.then(|| serde_json::from_str(output).ok()).flatten();
+    data.unwrap_or_else(|| Value::String(output.to_owned()))
+}
+
+/// The digest of a golden, by which a decision says what it has seen.
+pub fn digest(golden: &Value) -> Digest {
+    Digest::of(golden)
+}
+
 /// The cases of a suite in the order of their file.
 #[derive(Debug, Clone)]
 pub struct Dataset {

@@ -28,6 +28,9 @@ pub mod terminal;
 #[cfg(test)]
 mod testing;
 
+/// Bytes of the data of cases in the HTML page, where nothing else is asked for.
+pub const DATA_BUDGET: usize = 25_000_000;
+
 /// A kind of report that is written as a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
@@ -117,6 +120,8 @@ pub struct Target<'a> {
     /// The path of the workspace inside of its repository, empty or with a slash at its end: CI servers look for files
     /// from the root of it.
     pub prefix: &'a str,
+    /// Bytes of the data of cases in the HTML page.
+    pub budget: usize,
 }
 
 /// Writes the files of `formats`, each as a whole or not at all, and says which.
@@ -151,7 +156,7 @@ fn write_file(
 ) -> Result<PathBuf> {
     let (path, prefix) = (target.folder.join(name), target.prefix);
     replace_file_with(&path, |file| match format {
-        Format::Html => html::write(summary, file),
+        Format::Html => html::write(summary, target.budget, file),
         Format::Csv if name == "trials.csv" => csv::write_trials(summary, file),
         Format::Csv => csv::write_cases(summary, file),
         Format::Json => json::write(summary, file),
@@ -210,6 +215,7 @@ mod tests {
         let target = Target {
             folder: &folder.path().join("out"),
             prefix: "",
+            budget: DATA_BUDGET,
         };
         let written = write(&world.summary(), &formats, target).unwrap();
         let names: Vec<&str> = written

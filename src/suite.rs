@@ -18,6 +18,7 @@ use crate::shape::{Field, Shape};
 use crate::text::suggest;
 use crate::workspace::Workspace;
 use crate::workspace::params::{PARAMS, read_params};
+use crate::workspace::privacy::{PRIVACY, reads_eyes_off};
 use cluster::{CLUSTER, ClusterRule, Sharing, read_cluster};
 use gate::{GATE, GateRule, POLICY, Policy, check_modes, read_gate, read_policy};
 use quarantine::{QUARANTINE, Quarantine, read_quarantine};
@@ -99,6 +100,11 @@ pub const SHAPE: Shape = Shape::Record(&[
         "cases that are run and shown but not gated, for a time",
     ),
     Field::optional("baseline", Shape::Text, "a run file to compare with"),
+    Field::optional(
+        "privacy",
+        PRIVACY,
+        "what reports of this suite may show, beside what regauge.yaml says",
+    ),
 ]);
 
 /// A suite, read and checked as far as its own file goes.
@@ -126,6 +132,8 @@ pub struct Suite {
     pub quarantine: Vec<(Quarantine, Place)>,
     /// A run file to compare with, and where it is named.
     pub baseline: Option<(String, Place)>,
+    /// Whether no report may show a text of it: as it says itself, or as the workspace says.
+    pub eyes_off: bool,
     /// The file.
     pub document: Document,
 }
@@ -314,6 +322,7 @@ pub fn read(workspace: &Workspace, file: &str) -> Result<Suite> {
             .map(|node| read_quarantine(&document, node))
             .collect(),
         cluster,
+        eyes_off: workspace.eyes_off || reads_eyes_off(root),
         baseline: root
             .get("baseline")
             .and_then(|node| Some((node.text()?.to_owned(), document.place(node)))),

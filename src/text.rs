@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation;
 
 mod align;
+pub mod change;
 pub mod data;
 pub mod diff;
 pub mod grams;

@@ -2,6 +2,7 @@
 //!
 //! Everything here is pure: the same points give the same [`Timeline`].
 
+mod cases;
 pub mod inputs;
 mod level;
 mod moved;
@@ -21,6 +22,7 @@ use crate::stats::family::benjamini_hochberg;
 use level::{Scale, Search};
 use window::Window;
 
+pub use cases::{CASE_RUNS, CaseCourses, Past};
 pub use moved::{Moved, Side};
 pub use window::RUNS;
 
@@ -35,6 +37,9 @@ pub struct Timeline {
     pub left_out: usize,
     /// The metrics of the subjects of the newest run.
     pub series: Vec<Series>,
+    /// What became of each case in the newest runs; reports have it with the case.
+    #[serde(skip)]
+    pub cases: Vec<CaseCourses>,
 }
 
 /// A run in the course of its suite.
@@ -205,6 +210,7 @@ impl Timeline {
             suite: window.newest().header.suite.clone(),
             runs: window.runs(),
             left_out: window.left_out,
+            cases: cases::courses(&window),
             series,
         })
     }

@@ -4,6 +4,7 @@ pub mod history;
 pub mod host;
 pub mod model;
 pub mod params;
+pub mod privacy;
 pub mod setting;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::text::suggest;
 use crate::units::{Cost, parse_duration};
 use history::Location;
 use model::{MODEL, Model};
+use privacy::{PRIVACY, reads_eyes_off};
 use setting::Setting;
 
 /// The file that makes a folder a workspace.
@@ -62,6 +64,7 @@ pub const SHAPE: Shape = Shape::Record(&[
         Shape::Text,
         "a PEM file of further certificate authorities",
     ),
+    Field::optional("privacy", PRIVACY, "what reports may show"),
 ]);
 
 /// A folder with `regauge.yaml`, read and checked.
@@ -79,6 +82,8 @@ pub struct Workspace {
     pub deadline: Option<Duration>,
     /// A file of further certificate authorities, relative to the folder.
     pub ca_file: Option<String>,
+    /// Whether no report may show a text.
+    pub eyes_off: bool,
     document: Document,
 }
 
@@ -134,6 +139,7 @@ impl Workspace {
                 .and_then(Node::text)
                 .and_then(parse_duration),
             ca_file: text_of("ca_file"),
+            eyes_off: reads_eyes_off(&document.root),
             document,
         })
     }

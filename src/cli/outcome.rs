@@ -8,7 +8,8 @@ use super::Exit;
 use super::console::Console;
 use super::course;
 use crate::compare::split::Cells;
-use crate::compare::{self, Compared};
+use crate::compare::withhold::Key;
+use crate::compare::{self, Compared, EyesOff};
 use crate::error::Result;
 use crate::execute::finish;
 use crate::git;
@@ -35,6 +36,9 @@ pub(super) struct OutputArgs {
     /// The folder for reports.
     #[arg(long, value_name = "DIR", default_value = "reports")]
     out: PathBuf,
+    /// Megabytes that the data of cases may take in the HTML page; what is beyond is left out, unchanged cases first.
+    #[arg(long, value_name = "MB", default_value_t = report::DATA_BUDGET / 1_000_000)]
+    report_budget: usize,
     /// Fail on an open verdict, whatever the suite says.
     #[arg(long)]
     strict: bool,
@@ -123,7 +127,31 @@ impl Comparison {
         })
     }
 
-    pub(super) fn compared(&self) -> Compared<'_> {
+    /// What is compared, for whoever reads reports: without texts where the run, its suite or the workspace says so.
+    pub(super) fn compared(&self, workspace: &Workspace) -> Result<Compared<'_>> {
+        let in_full = self.in_full();
+        let is_said = in_full.eyes_off.is_some()
+            || workspace.eyes_off
+            || suite::read(workspace, &self.run.header.file).is_ok_and(|suite| suite.eyes_off);
+        if !is_said {
+            return Ok(in_full);
+        }
+        let key = Key::of(&workspace.privacy_key()?);
+        Ok(Compared {
+            eyes_off: Some(EyesOff::new(Some(key))),
+            ..in_full
+        })
+    }
+
+    /// The same with all texts, for people who decide about them.
+    pub(super) fn for_review(&self) -> Compared<'_> {
+        Compared {
+            eyes_off: None,
+            ..self.in_full()
+        }
+    }
+
+    fn in_full(&self) -> Compared<'_> {
         let part = |wanted| {
             let mut parts = self.parts.iter();
             parts.find(|(role, _)| *role == wanted).map(|(_, run)| run)
@@ -169,7 +197,10 @@ pub(super) fn publish(
     workspace: &Workspace,
     console: &Console,
 ) -> Result<Exit> {
-    let compared: Vec<Compared<'_>> = comparisons.iter().map(Comparison::compared).collect();
+    let compared: Vec<Compared<'_>> = comparisons
+        .iter()
+        .map(|comparison| comparison.compared(workspace))
+        .collect::<Result<_>>()?;
     let summary = compare::summarize(&compared, args.strict);
     let mut formats = args.formats()?;
     let names_files = |format| matches!(format, &Format::Github | &Format::Gitlab);
@@ -187,6 +218,7 @@ pub(super) fn publish(
     let target = Target {
         folder: &workspace.root.join(&args.out),
         prefix: &prefix,
+        budget: args.report_budget.saturating_mul(1_000_000),
     };
     let written = report::write(&summary, &formats, target)?;
     if args.json || args.quiet {

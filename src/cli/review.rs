@@ -106,7 +106,7 @@ pub(super) fn run(
         }
         return deciding.carry_out(&suite, &comparison, &decisions);
     }
-    let compared = [comparison.compared()];
+    let compared = [comparison.for_review()];
     let summary = compare::summarize(&compared, false);
     let cases = suite.cases(workspace)?.cases;
     let wanted = args.subject.as_deref();

@@ -35,7 +35,7 @@ pub(super) fn run(args: &ShowArgs, workspace: &Workspace, console: &Console) -> 
         let baseline = args.baseline.as_deref();
         Box::pin(Comparison::find(workspace, &history, &args.run, baseline)).await
     })?;
-    let compared = [comparison.compared()];
+    let compared = [comparison.compared(workspace)?];
     let summary = compare::summarize(&compared, false);
     let suite = &summary.suites[0];
     let id = find(&suite.subjects, &args.case)?;

@@ -1,6 +1,9 @@
 //! What became of each case.
 
+use std::collections::BTreeMap;
+
 use super::confirm::Fresh;
+use super::group::group_of;
 use super::metric::{Measure, deciding_measure};
 use super::side::{Side, same_input};
 use super::summary::{CaseSummary, CaseVerdict, Chance, Passed, ScoreSummary, TrialSummary};
@@ -64,6 +67,15 @@ struct Found<'a> {
     case: CaseSummary<'a>,
 }
 
+/// Cases by verdict, worst first.
+pub(super) fn counts(cases: &[CaseSummary<'_>]) -> Vec<(CaseVerdict, usize)> {
+    let mut counts = BTreeMap::new();
+    for case in cases {
+        *counts.entry(case.verdict).or_insert(0) += 1;
+    }
+    counts.into_iter().collect()
+}
+
 /// How often two trials of the same case disagree, over the cases that have two.
 pub(super) fn noise(cases: &[CaseSummary<'_>]) -> Option<f64> {
     let counted = cases.iter().filter(|case| case.quarantine.is_none());
@@ -117,10 +129,6 @@ fn summary<'a>(
         let first = of_statistics(case_verdict(&pair, &limits));
         fresh.verdict(first, (base.as_deref(), &cand), &limits)
     };
-    let rise = base
-        .as_deref()
-        .and_then(|base| Some(mean(&cand)? - mean(base)?))
-        .unwrap_or(0.0);
     let comparable = base.as_deref().filter(|_| is_same_input);
     let is_informative = comparable.is_some_and(|base| differ(base, &cand));
     let p = comparable
@@ -135,6 +143,8 @@ fn summary<'a>(
         why: why(trials, header),
         passed: count_passed(trials),
         passed_before: twin.map(|(side, other)| count_passed(side.trials(other))),
+        score: mean(&cand),
+        score_before: base.as_deref().and_then(mean),
         p,
         disagreement: disagreement_of(&cand),
         quarantine: header
@@ -147,8 +157,9 @@ fn summary<'a>(
         }),
         ..empty(source)
     };
+    let scores = summary.score.zip(summary.score_before);
     Found {
-        rise,
+        rise: scores.map_or(0.0, |(now, before)| now - before),
         is_informative: is_informative && summary.quarantine.is_none(),
         case: summary,
     }
@@ -179,11 +190,16 @@ fn empty(case: &Case) -> CaseSummary<'_> {
             trials: 0,
         },
         passed_before: None,
+        score: None,
+        score_before: None,
         p: None,
         disagreement: None,
         critical: case.critical,
         must_pass: case.must_pass,
         quarantine: None,
+        history: Vec::new(),
+        bad_since: None,
+        group: group_of(case),
         tags: &case.tags,
         input: &case.vars,
         expected: case.expected.as_ref(),
@@ -334,6 +350,7 @@ fn trial_summary<'a>(
         outcome: trial.outcome,
         origin: &trial.origin,
         output: trial.output(),
+        changed: None,
         tool_calls: response
             .map(|response| response.tool_calls.as_slice())
             .unwrap_or_default(),

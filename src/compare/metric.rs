@@ -203,6 +203,32 @@ pub(super) fn measure_critical<'a>(
     measured.collect()
 }
 
+/// The difference of a measure over some cases, which are not gated; `None` without a comparable baseline.
+pub(super) fn difference_over(
+    cases: Vec<usize>,
+    (now, before): (&Side<'_>, &Side<'_>),
+    measure: Measure,
+    header: &Header,
+) -> Option<Estimate> {
+    let now = now.over(cases);
+    let sides = Sides {
+        now: &now,
+        before: Some(before),
+        identical: false,
+        unmeasured: false,
+        look: Look {
+            share: 1.0,
+            trials: None,
+        },
+    };
+    let measured = measurement(header, measure, None, &sides);
+    let evidence = measured.evidence()?;
+    evidence
+        .bounds
+        .is_some()
+        .then(|| measured.difference(&evidence))
+}
+
 /// What decides on a case: whether its trials pass, or where nothing is asked of them their first graded score.
 pub(super) fn deciding_measure(side: &Side<'_>, header: &Header) -> Option<Measure> {
     let mut trials = (0..side.case_count()).flat_map(|case| side.trials(case));

@@ -103,10 +103,15 @@ impl<'a> Side<'a> {
 
     /// The same with metrics that are about one case.
     pub(super) fn only(&self, case: usize) -> Self {
+        self.over(vec![case])
+    }
+
+    /// The same with metrics that are about these cases, ascending.
+    pub(super) fn over(&self, counted: Vec<usize>) -> Self {
         Self {
             run: self.run,
             index: self.index,
-            counted: vec![case],
+            counted,
             ranges: self.ranges.clone(),
             places: self.places.clone(),
         }

@@ -11,7 +11,8 @@ use crate::scorer::Unit;
 use crate::stats::floor::FloorMode;
 use crate::stats::unit::Scope;
 use crate::suite::quarantine::Quarantine;
-use crate::timeline::{Moved, Timeline};
+use crate::text::change;
+use crate::timeline::{Moved, Past, Timeline};
 use crate::units::Cost;
 
 /// The version of the JSON form; a higher major version may have other meanings.
@@ -119,6 +120,44 @@ pub struct SuiteSummary<'a> {
     pub metric_names: Vec<&'a str>,
     /// The subjects, worst first.
     pub subjects: Vec<SubjectSummary<'a>>,
+    /// Whether texts are withheld: each stands as its number of characters and a keyed hash.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub eyes_off: bool,
+    /// Regressed and suspect cases that went wrong in the same way, the largest cluster first.
+    pub clusters: Vec<Cluster<'a>>,
+}
+
+/// Cases that fail the same check and whose answers changed in the same kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cluster<'a> {
+    /// The check; `None` where no check fails and the score is lower.
+    pub check: Option<&'a str>,
+    /// How the worst answer differs from that of the baseline.
+    pub change: change::Change,
+    /// The cases, worst first.
+    pub cases: Vec<Place>,
+}
+
+/// Where a case stands in its suite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// Index of its subject.
+    pub subject: usize,
+    /// Index of the case in the subject.
+    pub case: usize,
+}
+
+/// The deciding score of a subject in a group of cases.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GroupSummary<'a> {
+    /// The name of the group.
+    pub name: &'a str,
+    /// Its cases that count.
+    pub cases: usize,
+    /// The regressed and suspect ones of them.
+    pub bad: usize,
+    /// The change of the deciding score over its cases; positive is better.
+    pub difference: Option<Estimate>,
 }
 
 /// Facts of a run.
@@ -177,6 +216,9 @@ pub struct SubjectSummary<'a> {
     pub template: &'a str,
     /// The template text of the baseline's version.
     pub template_before: Option<&'a str>,
+    /// The share of the two that differs, where they are withheld.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub template_changed: Option<f64>,
     /// The worst verdict of its gates.
     pub verdict: Verdict,
     /// The metrics, those with gates first.
@@ -203,6 +245,9 @@ pub struct SubjectSummary<'a> {
     pub counts: Vec<(CaseVerdict, usize)>,
     /// Trials by outcome; those that did not occur are left out.
     pub outcomes: Vec<(Outcome, usize)>,
+    /// The groups of cases, the one that fell most first; empty where there are not two.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupSummary<'a>>,
     /// The cases, worst first.
     pub cases: Vec<CaseSummary<'a>>,
 }
@@ -427,6 +472,20 @@ impl<'a> SubjectSummary<'a> {
 }
 
 impl CaseVerdict {
+    /// All of them, worst first.
+    pub const ALL: &[Self] = &[
+        Self::Regressed,
+        Self::Suspect,
+        Self::Unmeasured,
+        Self::Flaky,
+        Self::Changed,
+        Self::Improved,
+        Self::New,
+        Self::InputChanged,
+        Self::Removed,
+        Self::Unchanged,
+    ];
+
     /// Its name in reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -457,6 +516,10 @@ pub struct CaseSummary<'a> {
     pub passed: Passed,
     /// The same in the baseline.
     pub passed_before: Option<Passed>,
+    /// The mean of its deciding score over the trials: whether they pass, or the first graded score.
+    pub score: Option<f64>,
+    /// The same in the baseline.
+    pub score_before: Option<f64>,
     /// The exact probability that noise alone made so large a drop.
     pub p: Option<f64>,
     /// How often two trials of this run disagree; `None` below two.
@@ -467,6 +530,16 @@ pub struct CaseSummary<'a> {
     pub must_pass: bool,
     /// Why it is shown and not gated, by whom and until when; `None`: it is gated.
     pub quarantine: Option<&'a Quarantine>,
+    /// What became of it in the newest runs of its suite, oldest first; this run is the last. `null` is a run that did
+    /// not have it as it is now, `"unmeasured"` one without a result, a number the share of trials that passed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Past>,
+    /// From which of these runs on it is as bad as now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bad_since: Option<usize>,
+    /// The group that it belongs to: its first tag, else what stands before the first slash of its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<&'a str>,
     /// Tags.
     pub tags: &'a [String],
     /// The variables.
@@ -477,6 +550,37 @@ pub struct CaseSummary<'a> {
     pub trials: Vec<TrialSummary<'a>>,
     /// Its trials in the baseline.
     pub trials_before: Vec<TrialSummary<'a>>,
+}
+
+impl<'a> CaseSummary<'a> {
+    /// The trial that shows best what is wrong with the case: the first that fails, else the first without a result,
+    /// else the first.
+    pub fn worst_trial(&self) -> Option<&TrialSummary<'a>> {
+        let trials = &self.trials;
+        let failing = trials.iter().find(|trial| trial.passed == Some(false));
+        failing
+            .or_else(|| trials.iter().find(|trial| !trial.outcome.is_measured()))
+            .or(trials.first())
+    }
+
+    /// The trial of the baseline that an output is best compared with: the first that passes, else the first with a
+    /// result.
+    pub fn baseline_trial(&self) -> Option<&TrialSummary<'a>> {
+        let trials = &self.trials_before;
+        let passing = trials.iter().find(|trial| trial.passed == Some(true));
+        passing.or_else(|| trials.iter().find(|trial| trial.outcome.is_measured()))
+    }
+
+    /// The first check that the worst trial fails, of these names of metrics.
+    pub fn failing_check<'n>(&self, names: &[&'n str]) -> Option<&'n str> {
+        let trial = self.worst_trial()?;
+        let is_failed = |score: &Option<ScoreSummary<'_>>| {
+            score
+                .as_ref()
+                .is_some_and(|score| score.passed == Some(false))
+        };
+        names.get(trial.scores.iter().position(is_failed)?).copied()
+    }
 }
 
 /// Trials that passed, of trials with a result, of trials.
@@ -504,6 +608,9 @@ pub struct TrialSummary<'a> {
     pub origin: &'a Origin,
     /// The text of the answer.
     pub output: &'a str,
+    /// How much of the answer differs, where it is withheld.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Changed>,
     /// The tools that it called.
     pub tool_calls: &'a [ToolCall],
     /// Why there is no answer.
@@ -521,6 +628,15 @@ pub struct TrialSummary<'a> {
     pub tokens: (Option<u64>, Option<u64>),
     /// Attempts that were made.
     pub attempts: u32,
+}
+
+/// The shares in which an answer that is withheld differs: 0 for the same words, 1 for no word in common.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Changed {
+    /// From the approved output.
+    pub golden: Option<f64>,
+    /// From the answer of the baseline.
+    pub baseline: Option<f64>,
 }
 
 /// A score of a trial.

@@ -33,6 +33,7 @@ pub fn new_header(plan: &Plan, invocation: &str, git: Option<&Git>, started_at: 
             .filter(|sampling| sampling.is_adaptive())
             .cloned(),
         part: None,
+        eyes_off: plan.suite.eyes_off,
         selection: plan.selection.clone(),
         subjects: plan.subjects.iter().map(subject_record).collect(),
         metrics: plan.metrics.clone(),

@@ -61,6 +61,9 @@ pub struct Header {
     /// What the run is for another one; `None` for a run of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
+    /// Whether texts were to be withheld from reports when it was made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub eyes_off: bool,
     /// What was selected of the suite; a resumed run selects the same.
     pub selection: Selection,
     /// The subjects.

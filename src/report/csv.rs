@@ -147,7 +147,7 @@ fn case_row<W: Write>(
     subject: &SubjectSummary<'_>,
     case: &CaseSummary<'_>,
 ) -> io::Result<()> {
-    let worst = pick::worst_trial(case);
+    let worst = case.worst_trial();
     row.text(suite.suite)?;
     row.text(suite.run.id)?;
     row.text(suite.baseline.as_ref().map_or("", |run| run.id))?;
@@ -169,7 +169,7 @@ fn case_row<W: Write>(
     row.text(&serde_json::to_string(case.input)?)?;
     row.text(&case.expected.map_or(Cow::Borrowed(""), value_text))?;
     row.text(worst.map_or("", |trial| trial.output))?;
-    row.text(pick::baseline_trial(case).map_or("", |trial| trial.output))?;
+    row.text(case.baseline_trial().map_or("", |trial| trial.output))?;
     row.real(case.disagreement)?;
     row.text(if case.critical { "true" } else { "" })?;
     row.text(if case.must_pass { "true" } else { "" })?;

@@ -7,9 +7,9 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
+use super::facts;
 use super::show::{head, iso_time, one_line, value_text, visible};
 use super::standing::{Standing, Test, flaky_failures, spent_ms, tests};
-use super::{facts, pick};
 use crate::compare::summary::{CaseVerdict, SubjectSummary, SuiteSummary, Summary};
 use crate::text::diff::Diff;
 
@@ -110,8 +110,12 @@ fn shown(
     let has_failed = matches!(test.standing, Standing::Failed | Standing::Errored);
     if has_failed && *detailed > 0 {
         *detailed -= 1;
-        let now = pick::worst_trial(case).map_or("", |trial| head(trial.output, LONGEST).0);
-        let before = pick::baseline_trial(case).map(|trial| head(trial.output, LONGEST).0);
+        let now = case
+            .worst_trial()
+            .map_or("", |trial| head(trial.output, LONGEST).0);
+        let before = case
+            .baseline_trial()
+            .map(|trial| head(trial.output, LONGEST).0);
         let trace = before.map_or_else(
             || visible(now),
             |before| visible(&Diff::of(before, now).marked()),

@@ -6,7 +6,7 @@ use crate::compare::summary::{
 };
 use crate::stats::unit::Scope;
 use crate::timeline::{FirstBad, Rule};
-use crate::units::count;
+use crate::units::{count, day_of};
 
 /// Cases in quarantine that are named in a line.
 const NAMED: usize = 5;
@@ -140,6 +140,13 @@ pub(super) fn course(suite: &SuiteSummary<'_>) -> Vec<String> {
     let moved = suite.drift.iter().filter(|moved| moved.is_warning);
     notes.extend(moved.map(|moved| moved.sentence.clone()));
     notes
+}
+
+/// The day of the first bad run of a metric of the worst subject, where it is known.
+pub(super) fn first_bad_day(suite: &SuiteSummary<'_>, metric: &str) -> Option<String> {
+    let subject = suite.subjects.first()?;
+    let series = suite.timeline?.series_of(&subject.name, metric)?;
+    day_of(series.first_bad.as_ref()?.started_at)
 }
 
 /// Until when a case is in quarantine, with whom and why, where it is.

@@ -100,7 +100,7 @@ fn annotations(summary: &Summary<'_>, suite: &SuiteSummary<'_>) -> Vec<Annotatio
         }
         found.push(Annotation {
             level,
-            title: format!("{}, {check}: {number}", suite.suite),
+            title: format!("{}, {check}, {}: {number}", suite.suite, group.change),
             lines,
         });
     }

@@ -11,9 +11,9 @@ use quick_junit::{
     NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestRerun, TestSuite,
 };
 
+use super::facts;
 use super::show::{head, iso_time, one_line, visible};
 use super::standing::{Standing, Test, flaky_failures, spent_ms, tests};
-use super::{facts, pick};
 use crate::compare::summary::{CaseSummary, SubjectSummary, SuiteSummary, Summary};
 use crate::text::diff::Diff;
 
@@ -124,9 +124,9 @@ fn add_case(
 
 /// What the answer is, and what it was.
 fn details(case: &CaseSummary<'_>) -> String {
-    let now = pick::worst_trial(case).map_or("", |trial| trial.output);
+    let now = case.worst_trial().map_or("", |trial| trial.output);
     let mut shown = visible(head(&case.why, LONGEST).0);
-    if let Some(before) = pick::baseline_trial(case).filter(|_| !now.is_empty()) {
+    if let Some(before) = case.baseline_trial().filter(|_| !now.is_empty()) {
         let (old, new) = (head(before.output, LONGEST).0, head(now, LONGEST).0);
         shown.push_str("\n\nbaseline against this run: ");
         shown.push_str(&visible(&Diff::of(old, new).marked()));

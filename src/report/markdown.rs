@@ -314,7 +314,7 @@ fn findings(page: &mut String, suite: &SuiteSummary<'_>, limit: usize) {
             .check
             .map_or_else(|| "no check fails, the score is lower".to_owned(), code);
         let cases = count(group.cases.len(), "case");
-        paragraph(page, &format!("**{cases}:** {check}"));
+        paragraph(page, &format!("**{cases}:** {check}, {}", group.change));
         for found in group.cases.iter().take(CASES) {
             let part = difference(found.case);
             if page.len() + part.len() > limit {
@@ -345,12 +345,12 @@ fn difference(case: &CaseSummary<'_>) -> String {
         let _ = write!(title, " · {}", escaped(&marks));
     }
     paragraph(&mut part, &title);
-    let now = pick::worst_trial(case).map_or("", |trial| trial.output);
+    let now = case.worst_trial().map_or("", |trial| trial.output);
     let mut text = head(&case.why, LONGEST_LINE).0.to_owned();
     if !text.is_empty() {
         text.push_str("\n\n");
     }
-    match pick::baseline_trial(case) {
+    match case.baseline_trial() {
         Some(before) => {
             let (old, new) = (head(before.output, LONGEST).0, head(now, LONGEST).0);
             text.push_str(&Diff::of(old, new).marked());
@@ -393,7 +393,7 @@ fn case_table(page: &mut String, suite: &SuiteSummary<'_>, limit: usize, rows: u
         if page.len() > limit {
             break;
         }
-        let check = pick::failing_check(case, &suite.metric_names);
+        let check = case.failing_check(&suite.metric_names);
         row(
             page,
             &[

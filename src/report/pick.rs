@@ -2,15 +2,19 @@
 
 use super::show::stripped;
 use crate::compare::summary::{
-    CaseSummary, CaseVerdict, MetricSummary, SubjectSummary, SuiteSummary, TrialSummary, Verdict,
+    CaseSummary, CaseVerdict, MetricSummary, Place, SubjectSummary, SuiteSummary, TrialSummary,
+    Verdict,
 };
 use crate::history::run::Status;
+use crate::text::change::Change;
 
-/// Regressed and suspect cases of a suite that fail the same check.
+/// Regressed and suspect cases of a suite that went wrong in the same way.
 #[derive(Debug)]
 pub(super) struct Group<'s, 'a> {
     /// The check; `None` where no check fails and the score is lower.
     pub(super) check: Option<&'a str>,
+    /// How the answers changed.
+    pub(super) change: Change,
     /// The cases with their subjects and their indices, worst first.
     pub(super) cases: Vec<Found<'s, 'a>>,
 }
@@ -18,71 +22,26 @@ pub(super) struct Group<'s, 'a> {
 /// A case with the subject that it belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Found<'s, 'a> {
-    /// Index of the subject in its suite.
-    pub(super) subject: usize,
-    /// Index of the case in its subject.
-    pub(super) index: usize,
+    /// Where it stands.
+    pub(super) place: Place,
     /// The case.
     pub(super) case: &'s CaseSummary<'a>,
 }
 
-/// Regressed and suspect cases by the check that they fail, the largest group first.
+/// The clusters of a suite with their cases, the largest first.
 pub(super) fn groups<'s, 'a>(suite: &'s SuiteSummary<'a>) -> Vec<Group<'s, 'a>> {
-    let mut groups: Vec<Group<'s, 'a>> = Vec::new();
-    for verdict in [CaseVerdict::Regressed, CaseVerdict::Suspect] {
-        for (subject, summary) in suite.subjects.iter().enumerate() {
-            for (index, case) in summary.cases.iter().enumerate() {
-                // What is in quarantine is known, and with somebody.
-                if case.verdict != verdict || case.quarantine.is_some() {
-                    continue;
-                }
-                let found = Found {
-                    subject,
-                    index,
-                    case,
-                };
-                let check = failing_check(case, &suite.metric_names);
-                match groups.iter_mut().find(|group| group.check == check) {
-                    Some(group) => group.cases.push(found),
-                    None => groups.push(Group {
-                        check,
-                        cases: vec![found],
-                    }),
-                }
-            }
-        }
-    }
-    groups.sort_by_key(|group| std::cmp::Reverse(group.cases.len()));
-    groups
-}
-
-/// The trial that shows best what is wrong with a case: the first that fails, else the first without a result, else
-/// the first.
-pub(super) fn worst_trial<'s, 'a>(case: &'s CaseSummary<'a>) -> Option<&'s TrialSummary<'a>> {
-    let trials = &case.trials;
-    let failing = trials.iter().find(|trial| trial.passed == Some(false));
-    failing
-        .or_else(|| trials.iter().find(|trial| !trial.outcome.is_measured()))
-        .or(trials.first())
-}
-
-/// The trial of the baseline that an output is best compared with: the first that passes, else the first with a
-/// result.
-pub(super) fn baseline_trial<'s, 'a>(case: &'s CaseSummary<'a>) -> Option<&'s TrialSummary<'a>> {
-    let trials = &case.trials_before;
-    let passing = trials.iter().find(|trial| trial.passed == Some(true));
-    passing.or_else(|| trials.iter().find(|trial| trial.outcome.is_measured()))
-}
-
-/// The first check that the worst trial of a case fails.
-pub(super) fn failing_check<'a>(case: &CaseSummary<'_>, names: &[&'a str]) -> Option<&'a str> {
-    let trial = worst_trial(case)?;
-    let failed = trial.scores.iter().position(|score| {
-        score
-            .as_ref()
-            .is_some_and(|score| score.passed == Some(false))
-    })?;
-    names.get(failed).copied()
+    let found = |place: &Place| Found {
+        place: *place,
+        case: &suite.subjects[place.subject].cases[place.case],
+    };
+    let clusters = suite.clusters.iter();
+    clusters
+        .map(|cluster| Group {
+            check: cluster.check,
+            change: cluster.change,
+            cases: cluster.cases.iter().map(found).collect(),
+        })
+        .collect()
 }
 
 /// The checks that a trial fails, by name.
@@ -235,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn regressed_and_suspect_cases_are_grouped_by_the_check_that_they_fail() {
+    fn regressed_and_suspect_cases_are_grouped_by_check_and_kind_of_change() {
         let world = testing::World::new();
         let summary = world.summary();
         let groups = groups(&summary.suites[0]);
@@ -249,7 +208,8 @@ mod tests {
         assert_eq!(
             shown,
             [
-                (Some("exact"), vec!["refund/late-01", "=cmd|' /C calc'!A0"]),
+                (Some("exact"), vec!["refund/late-01"]),
+                (Some("exact"), vec!["=cmd|' /C calc'!A0"]),
                 (Some("polite"), vec!["tone/angry-03"]),
             ]
         );

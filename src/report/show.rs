@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::compare::summary::{
     CaseVerdict, Estimate, MetricSummary, Passed, RunFacts, SubjectSummary, Verdict,
 };
+use crate::history::run::Origin;
 use crate::scorer::Unit;
 use crate::units::count;
 
@@ -126,6 +127,16 @@ impl Step {
     }
 }
 
+/// A difference of shares in points, with its sign: `−4.7`.
+pub(super) fn points(difference: f64) -> String {
+    let step = Step {
+        factor: 100.0,
+        decimals: 1,
+        suffix: "",
+    };
+    step.signed(difference)
+}
+
 /// A probability.
 pub(super) fn probability(p: f64) -> String {
     if p < 0.001 {
@@ -198,6 +209,16 @@ pub(super) fn value_text(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) => Cow::Borrowed(text),
         other => Cow::Owned(format!("{other:#}")),
+    }
+}
+
+/// Where the answer of a trial came from.
+pub(super) fn show_origin(origin: &Origin) -> String {
+    match origin {
+        Origin::Live => "live".to_owned(),
+        Origin::Reused(run) => format!("reused from {run}"),
+        Origin::Replayed => "replayed".to_owned(),
+        Origin::Nowhere => "no call".to_owned(),
     }
 }
 

@@ -242,6 +242,7 @@ impl Screen {
                 group.check.unwrap_or("lower score, no check fails"),
                 Look::Bold,
             );
+            line.add(&format!(", {}", group.change), Look::Plain);
             line.add(
                 &format!("  {}", count(group.cases.len(), "case")),
                 Look::Dim,
@@ -250,7 +251,7 @@ impl Screen {
             for (index, found) in group.cases.iter().take(CASES).enumerate() {
                 self.case(
                     suite,
-                    &suite.subjects[found.subject],
+                    &suite.subjects[found.place.subject],
                     found.case,
                     index == 0,
                 );
@@ -307,8 +308,8 @@ impl Screen {
 
     /// The words that differ from the baseline, or both texts where that is more readable.
     fn difference(&mut self, case: &CaseSummary<'_>) {
-        let now = pick::worst_trial(case).map_or("", |trial| trial.output);
-        let Some(before) = pick::baseline_trial(case) else {
+        let now = case.worst_trial().map_or("", |trial| trial.output);
+        let Some(before) = case.baseline_trial() else {
             let mut line = Line::new();
             line.add(&one_line(head(now, LONGEST).0), Look::Plain);
             self.some_lines(&line, DIFF_LINES);

@@ -5,10 +5,11 @@ use serde_json::{Map, Value, json};
 
 use super::show::is_control;
 
+use crate::compare::cluster::clusters;
 use crate::compare::summary::{
-    CaseSummary, CaseVerdict, Chance, Estimate, Exit, FORMAT, GateSummary, LimitVerdict,
-    MetricSummary, MustPass, Passed, RunFacts, ScoreSummary, Settle, SubjectSummary, SuiteSummary,
-    Summary, TrialSummary, Verdict,
+    CaseSummary, CaseVerdict, Chance, Estimate, Exit, FORMAT, GateSummary, GroupSummary,
+    LimitVerdict, MetricSummary, MustPass, Passed, RunFacts, ScoreSummary, Settle, SubjectSummary,
+    SuiteSummary, Summary, TrialSummary, Verdict,
 };
 use crate::digest::Digest;
 use crate::exchange::{Outcome, ToolCall};
@@ -18,7 +19,7 @@ use crate::scorer::Unit;
 use crate::stats::floor::FloorMode;
 use crate::stats::unit::Scope;
 use crate::suite::quarantine::Quarantine;
-use crate::timeline::{self, FirstBad, Moved, Rule, RunPoint, Series, Timeline};
+use crate::timeline::{self, FirstBad, Moved, Past, Rule, RunPoint, Series, Timeline};
 use crate::units::Cost;
 
 /// Index of the worst text in [`World::outputs`].
@@ -228,6 +229,9 @@ impl World {
 
     fn suite<'a>(&'a self, suite: &'a OwnSuite) -> SuiteSummary<'a> {
         let cases = suite.subjects[0].cases.len();
+        let own = suite.subjects.iter();
+        let subjects: Vec<SubjectSummary<'a>> =
+            own.map(|subject| self.subject(suite, subject)).collect();
         SuiteSummary {
             suite: suite.name,
             file: "suites/support.yaml",
@@ -258,12 +262,10 @@ impl World {
             } else {
                 Vec::new()
             },
+            eyes_off: false,
+            clusters: clusters(&subjects, &METRICS),
             metric_names: METRICS.to_vec(),
-            subjects: suite
-                .subjects
-                .iter()
-                .map(|subject| self.subject(suite, subject))
-                .collect(),
+            subjects,
         }
     }
 
@@ -310,6 +312,7 @@ impl World {
             template_before: suite.has_baseline.then_some(
                 "system:\nYou route tickets. Answer with one word.\nuser:\n{{ ticket }}\n",
             ),
+            template_changed: None,
             verdict: subject.verdict,
             cause: None,
             split: Vec::new(),
@@ -342,6 +345,7 @@ impl World {
             },
             counts,
             outcomes: vec![(Outcome::Ok, 3 * cases.len())],
+            groups: groups(subject.verdict),
             cases,
         }
     }
@@ -353,6 +357,8 @@ impl World {
             why: case.why.clone(),
             passed: passed(&case.now),
             passed_before: (!case.before.is_empty()).then(|| passed(&case.before)),
+            score: score_of(&case.now),
+            score_before: score_of(&case.before),
             p: case.p,
             disagreement: (case.now.len() > 1).then(|| {
                 let failed = case.now.iter().filter(|trial| !trial.exact).count();
@@ -365,6 +371,9 @@ impl World {
             critical: case.id == CRITICAL,
             must_pass: case.id == MUST_PASS,
             quarantine: (case.id == self.quarantine.case).then_some(&self.quarantine),
+            history: history(case),
+            bad_since: (case.verdict == CaseVerdict::Regressed).then_some(4),
+            group: case.tags.first().map(String::as_str),
             tags: &case.tags,
             input: &case.input,
             expected: case.expected.as_ref(),
@@ -389,6 +398,7 @@ impl World {
                 outcome: trial.outcome,
                 origin: if measured { origin } else { &self.nowhere },
                 output: &trial.output,
+                changed: None,
                 tool_calls: &trial.tool_calls,
                 failure: trial.failure.clone(),
                 passed: measured.then_some(trial.exact && trial.polite >= 0.5),
@@ -424,6 +434,36 @@ fn passed(trials: &[OwnTrial]) -> Passed {
         measured: measured.len(),
         trials: trials.len(),
     }
+}
+
+/// The share of trials that passed all checks.
+fn score_of(trials: &[OwnTrial]) -> Option<f64> {
+    let passed = passed(trials);
+    let share = |passed| f64::from(u32::try_from(passed).unwrap_or(0));
+    (passed.measured > 0).then(|| share(passed.passed) / share(passed.measured))
+}
+
+/// Six runs: the case is new in the second, and as it is now from the fifth on.
+fn history(case: &OwnCase) -> Vec<Past> {
+    let past = |score: Option<f64>| score.map_or(Past::Unmeasured, Past::Passed);
+    let (before, now) = (past(score_of(&case.before)), past(score_of(&case.now)));
+    vec![Past::Absent, before, before, before, now, now]
+}
+
+fn groups(verdict: Verdict) -> Vec<GroupSummary<'static>> {
+    if verdict != Verdict::Regressed {
+        return Vec::new();
+    }
+    let group = |name, cases, bad, difference| GroupSummary {
+        name,
+        cases,
+        bad,
+        difference: Some(difference),
+    };
+    vec![
+        group("refund", 37, 5, estimate(-0.124, -0.21, -0.04)),
+        group("<b>tag</b>", 20, 0, estimate(0.029, -0.04, 0.10)),
+    ]
 }
 
 fn case(id: &str, verdict: CaseVerdict) -> OwnCase {
@@ -734,6 +774,7 @@ fn course() -> Timeline {
         runs: (0..6).map(run).collect(),
         left_out: 1,
         series: vec![series],
+        cases: Vec::new(),
     }
 }
 

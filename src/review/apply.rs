@@ -4,12 +4,12 @@ use serde_json::Value;
 
 use super::decision::{Action, Decision};
 use super::edit::{Change, cannot_edit, edited, is_as_wanted};
-use super::proposal::{as_golden, digest, origins};
+use super::proposal::origins;
 use crate::document::Source;
 use crate::error::{Diagnostic, Place, Problems, Result};
 use crate::files::replace_file;
-use crate::golden::Case;
 use crate::golden::provenance::Provenance;
+use crate::golden::{Case, as_golden, digest};
 use crate::history::run::{Run, SubjectRecord};
 use crate::suite::Suite;
 use crate::workspace::Workspace;

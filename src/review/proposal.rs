@@ -9,8 +9,8 @@ use crate::compare::summary::{
     CaseSummary, CaseVerdict, SubjectSummary, SuiteSummary, TrialSummary,
 };
 use crate::digest::Digest;
-use crate::golden::Case;
 use crate::golden::provenance::{Origins, Provenance};
+use crate::golden::{Case, as_golden, digest};
 use crate::history::run::{Header, SubjectRecord};
 use crate::text::diff::{self, Diff};
 
@@ -135,18 +135,6 @@ pub fn origins(record: &SubjectRecord, case: &Case) -> Origins {
         model_digest: Digest::of(&model).short(),
         input: case.input_digest(),
     }
-}
-
-/// The output as a golden: data where the golden that it replaces is data, else text.
-pub fn as_golden(old: Option<&Value>, output: &str) -> Value {
-    let is_data = old.is_some_and(|old| !old.is_string());
-    let data = is_data.then(|| serde_json::from_str(output).ok()).flatten();
-    data.unwrap_or_else(|| Value::String(output.to_owned()))
-}
-
-/// The digest of a golden, by which a decision says what it has seen.
-pub fn digest(golden: &Value) -> Digest {
-    Digest::of(golden)
 }
 
 /// A golden as text.

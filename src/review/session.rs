@@ -1,7 +1,8 @@
 //! A session of decisions, one proposal after the other: what a key does. It draws nothing and writes nothing.
 
 use super::decision::{Action, Decision, Decisions, FORMAT};
-use super::proposal::{Kind, Proposal, as_golden};
+use super::proposal::{Kind, Proposal};
+use crate::golden::as_golden;
 
 /// A key that was pressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

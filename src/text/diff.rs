@@ -140,6 +140,24 @@ impl Diff {
         changed as f64 / all.max(1) as f64
     }
 
+    /// The edits as signs with lengths in UTF-16, as scripts count: `=12-3+5`. An edit of white space only has signs of
+    /// its own, `_` for deleted and `~` for inserted.
+    pub fn utf16(&self) -> String {
+        let mut edits = String::new();
+        for op in &self.ops {
+            let sign = match (op.edit, op.blank) {
+                (Edit::Equal, _) => '=',
+                (Edit::Delete, false) => '-',
+                (Edit::Insert, false) => '+',
+                (Edit::Delete, true) => '_',
+                (Edit::Insert, true) => '~',
+            };
+            edits.push(sign);
+            edits.push_str(&op.text.encode_utf16().count().to_string());
+        }
+        edits
+    }
+
     /// Places that differ in white space only.
     pub fn whitespace_edits(&self) -> usize {
         let mut inside = false;
@@ -487,6 +505,18 @@ mod tests {
         );
         check("", "new", Kind::Words, "{+new+}");
         check("old", "", Kind::Words, "[-old-]");
+    }
+
+    #[test]
+    fn edits_are_counted_as_scripts_count() {
+        let edits = |old, new| Diff::of(old, new).utf16();
+        assert_eq!(
+            edits("keep this 🙂 here", "keep this 🙂🙂 there"),
+            "=12-5+8"
+        );
+        assert_eq!(edits("a  b", "a b"), "=1_2~1=1");
+        assert_eq!(edits("same", "same"), "=4");
+        assert_eq!(edits("", ""), "");
     }
 
     #[test]

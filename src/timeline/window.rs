@@ -68,6 +68,11 @@ impl<'a> Window<'a> {
         })
     }
 
+    /// The runs, oldest first.
+    pub(super) fn points(&self) -> &[&'a Point] {
+        &self.points
+    }
+
     pub(super) fn newest(&self) -> &'a Point {
         self.points[self.points.len() - 1]
     }

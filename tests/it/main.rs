@@ -13,6 +13,7 @@ mod docs;
 mod endpoint;
 mod endpoint_test;
 mod example;
+mod eyes_off_test;
 mod faults;
 mod gate_test;
 mod history_test;

@@ -2,10 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::super::show::{change, interval, passed, tolerance, value};
-use crate::compare::summary::{
-    CaseSummary, CaseVerdict, Estimate, MetricSummary, TrialSummary, Verdict,
-};
+use super::super::show::{change, interval, points, tolerance, value};
+use crate::compare::summary::{CaseVerdict, Estimate, MetricSummary, Verdict};
 use crate::scorer::Unit;
 
 /// Width and height of an interval.
@@ -18,8 +16,9 @@ const ARROW: f64 = 16.0;
 /// The scale of metrics that have no tolerance: relative ones, and shares.
 const RELATIVE_SCALE: f64 = 0.10;
 const SHARE_SCALE: f64 = 0.02;
-/// Trials above which a count says more than dots.
-const MOST_DOTS: usize = 10;
+/// The drawing of a group, and the share that fits on either side of no change.
+const GROUP_WIDTH: f64 = 92.0;
+const GROUP_REACH: f64 = 0.20;
 /// The narrowest part of a bar that can be seen, of a thousand.
 const NARROWEST: f64 = 8.0;
 
@@ -145,51 +144,28 @@ fn svg(label: &str, inner: &str) -> String {
     format!(r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{inner}</svg>"#)
 }
 
-/// The trials of a case: before → now, a dot for each.
-pub(super) fn trials(case: &CaseSummary<'_>) -> String {
-    let words = format!(
-        "{} → {}",
-        passed(case.passed_before),
-        passed(Some(case.passed))
-    );
-    if case.trials.len().max(case.trials_before.len()) > MOST_DOTS {
-        return words;
-    }
+/// The difference of a group of cases, in points: 20 fit on either side of none.
+pub(super) fn group(difference: Estimate) -> String {
+    let Estimate { value, low, high } = difference;
+    let along = |share: f64| {
+        GROUP_WIDTH / 2.0 + share.clamp(-GROUP_REACH, GROUP_REACH) / GROUP_REACH * 42.0
+    };
+    let class = if high < 0.0 {
+        "regressed"
+    } else if low > 0.0 {
+        "improved"
+    } else {
+        "unchanged"
+    };
     format!(
-        r#"<span class="vh">{words}</span><span class="dots" aria-hidden="true">{}<span>→</span>{}</span>"#,
-        dots(&case.trials_before),
-        dots(&case.trials)
+        r#"<svg width="{GROUP_WIDTH}" height="18" viewBox="0 0 {GROUP_WIDTH} 18" role="img" aria-label="{} points, 90 % interval {} to {}"><path class="zero" d="M46 0V18"/><g class="{class}"><path class="cil" d="M{:.1} 9H{:.1}"/><circle class="dot" cx="{:.1}" cy="9" r="3.6"/></g></svg>"#,
+        points(value),
+        points(low),
+        points(high),
+        along(low),
+        along(high),
+        along(value)
     )
-}
-
-/// One path for each kind of dot, so that a page of many cases stays light.
-fn dots(trials: &[TrialSummary<'_>]) -> String {
-    if trials.is_empty() {
-        return "–".to_owned();
-    }
-    let (mut passed, mut failed, mut missing) = (String::new(), String::new(), String::new());
-    for (index, trial) in trials.iter().enumerate() {
-        let x = 5 + 11 * index;
-        // A line of no length with a round cap is a dot; a circle of two arcs is a ring.
-        let _ = match trial.passed {
-            _ if !trial.outcome.is_measured() => write!(missing, "M{} 6h8", x - 4),
-            Some(false) => write!(
-                failed,
-                "M{} 6a3.2 3.2 0 1 1 6.4 0a3.2 3.2 0 1 1-6.4 0",
-                x - 3
-            ),
-            Some(true) => write!(passed, "M{x} 6h0"),
-            None => write!(missing, "M{x} 6h0"),
-        };
-    }
-    let width = 11 * trials.len();
-    let mut inner = String::new();
-    for (class, path) in [("p-ok", passed), ("p-no", failed), ("p-na", missing)] {
-        if !path.is_empty() {
-            let _ = write!(inner, r#"<path class="{class}" d="{path}"/>"#);
-        }
-    }
-    format!(r#"<svg width="{width}" height="12" viewBox="0 0 {width} 12">{inner}</svg>"#)
 }
 
 /// All cases by verdict, as one bar.

@@ -1,15 +1,23 @@
-//! What the page shows but for the cases, in the form that its template takes.
+//! What the page shows without its script, in the form that its template takes.
 
 use minijinja::Value;
 use serde::Serialize;
 
-use super::super::show::{change, one_line, visible};
-use super::super::{pick, show_time};
+use super::super::show::{change, one_line, passed, probability, tolerance, visible};
+use super::super::{facts, pick, show_time};
+use super::data::Data;
+use super::order::{Entry, Order};
 use super::suite::Suite;
 use super::text::Diffs;
-use super::{ROWS, Rows, SCRIPT, STYLE, chart, policy};
+use super::{SCRIPT, STYLE, chart, policy};
 use crate::compare::summary::{CaseVerdict, RunFacts, SuiteSummary, Summary, Verdict};
+use crate::text::excerpt;
 use crate::units::count;
+
+/// Cases that are listed for readers without a script; the script lists all.
+const LISTED: usize = 500;
+/// Characters of a reason in that list.
+const REASON: usize = 200;
 
 /// The page.
 #[derive(Serialize)]
@@ -18,6 +26,9 @@ pub(super) struct Page {
     policy: String,
     style: Value,
     script: Value,
+    meta: Value,
+    index: Value,
+    blocks: Vec<Value>,
     regauge: &'static str,
     names: Vec<String>,
     crumbs: String,
@@ -31,9 +42,25 @@ pub(super) struct Page {
     steps: Vec<Step>,
     suites: Vec<Suite>,
     cases: usize,
-    case_word: &'static str,
-    hidden: usize,
-    row_limit: usize,
+    has_groups: bool,
+    has_subjects: bool,
+    listed: Vec<Row>,
+    not_listed: usize,
+    others: String,
+    keys: &'static [(&'static [&'static str], &'static str)],
+}
+
+/// A case that wants attention.
+#[derive(Serialize)]
+struct Row {
+    class: &'static str,
+    id: String,
+    of: String,
+    marks: String,
+    why: String,
+    before: String,
+    now: String,
+    p: String,
 }
 
 /// A verdict with the class that draws it.
@@ -63,30 +90,59 @@ struct Step {
     command: Option<String>,
 }
 
+/// What can be pressed.
+const KEYS: &[(&[&str], &str)] = &[
+    (&["/"], "filter cases"),
+    (&["j", "k"], "next, previous case"),
+    (&["1", "8"], "first to last tab of the open case"),
+    (&["d"], "differences inline or side by side"),
+    (&["n", "p"], "next, previous change"),
+    (&["a", "r"], "accept, reject as golden"),
+    (&["y"], "copy a link to this view"),
+    (&["t"], "light or dark"),
+    (&["?"], "this help"),
+    (&["Esc"], "close"),
+];
+
 impl Page {
-    pub(super) fn of(summary: &Summary<'_>, rows: &Rows) -> Self {
+    pub(super) fn of(
+        summary: &Summary<'_>,
+        order: &Order<'_, '_>,
+        title: String,
+        data: Data,
+    ) -> Self {
         let counts = all_counts(summary);
-        let cases: usize = counts.iter().map(|(_, number)| number).sum();
-        let shown: usize = rows.iter().flatten().map(Vec::len).sum();
         let worst = summary
             .suites
             .iter()
             .find(|suite| suite.verdict == summary.verdict);
         let steps = worst.map(pick::next_steps).unwrap_or_default();
         let mut diffs = Diffs::new();
-        let names: Vec<String> = summary
-            .suites
-            .iter()
-            .map(|suite| shown_line(suite.suite))
-            .collect();
+        let suites = summary.suites.iter().enumerate();
+        let is_wanted = |entry: &&Entry<'_, '_>| is_wanted(entry.case.verdict);
+        let wanted = order.entries.iter().filter(is_wanted).count();
+        let is_one_subject = order.entries.iter().all(|entry| entry.subject_at == 0);
+        let listed = order.entries.iter().take_while(is_wanted).take(LISTED);
         Self {
-            title: format!("{} · {}", names.join(", "), summary.verdict.name()),
+            title,
             policy: policy(),
             style: Value::from_safe_string(STYLE.to_owned()),
             script: Value::from_safe_string(SCRIPT.to_owned()),
+            meta: Value::from_safe_string(data.meta),
+            // Base64 has no sign of markup.
+            index: Value::from_safe_string(data.index),
+            blocks: data
+                .blocks
+                .into_iter()
+                .map(Value::from_safe_string)
+                .collect(),
             regauge: summary.regauge,
+            names: summary
+                .suites
+                .iter()
+                .map(|suite| shown_line(suite.suite))
+                .collect(),
             crumbs: crumbs(summary),
-            names,
             verdict: pill(summary.verdict),
             exit_code: summary.exit.code,
             exit_cause: shown_line(&summary.exit.cause),
@@ -101,17 +157,54 @@ impl Page {
                     command: step.command.as_deref().map(visible),
                 })
                 .collect(),
-            suites: summary
-                .suites
-                .iter()
-                .zip(rows)
-                .enumerate()
-                .map(|(index, (suite, rows))| Suite::of(index, suite, rows, &mut diffs))
+            suites: suites
+                .map(|(at, suite)| Suite::of(at, suite, order, &mut diffs))
                 .collect(),
-            cases,
-            case_word: if cases == 1 { "case" } else { "cases" },
-            hidden: cases - shown,
-            row_limit: ROWS,
+            cases: order.entries.len(),
+            has_groups: order.entries.iter().any(|entry| entry.case.group.is_some()),
+            has_subjects: !is_one_subject,
+            listed: listed.map(|entry| Row::of(entry, is_one_subject)).collect(),
+            not_listed: wanted.saturating_sub(LISTED),
+            others: count(order.entries.len() - wanted, "other case"),
+            keys: KEYS,
+        }
+    }
+}
+
+/// The title of the page: what was run, and what came out.
+pub(super) fn title(summary: &Summary<'_>) -> String {
+    let names = summary.suites.iter().map(|suite| shown_line(suite.suite));
+    let names: Vec<String> = names.collect();
+    format!("{} · {}", names.join(", "), summary.verdict.name())
+}
+
+/// Whether somebody should look at a case.
+fn is_wanted(verdict: CaseVerdict) -> bool {
+    matches!(
+        verdict,
+        CaseVerdict::Regressed
+            | CaseVerdict::Suspect
+            | CaseVerdict::Unmeasured
+            | CaseVerdict::Flaky
+    )
+}
+
+impl Row {
+    fn of(entry: &Entry<'_, '_>, is_one_subject: bool) -> Self {
+        let case = entry.case;
+        Self {
+            class: case.verdict.name(),
+            id: visible(case.id),
+            of: if is_one_subject {
+                String::new()
+            } else {
+                shown_line(&format!("{} · {}", entry.suite.suite, entry.subject.name))
+            },
+            marks: shown_line(&facts::marks(case)),
+            why: shown_line(&excerpt(&case.why, REASON)),
+            before: passed(case.passed_before),
+            now: passed(Some(case.passed)),
+            p: case.p.map_or_else(String::new, probability),
         }
     }
 }
@@ -194,7 +287,7 @@ pub(super) fn commit(run: &RunFacts<'_>) -> Option<String> {
     })
 }
 
-/// How sure the headline is, and what else moved.
+/// How sure the headline is, what moved, and since when.
 fn lede(suite: &SuiteSummary<'_>) -> Vec<Said> {
     let mut parts = Vec::new();
     let mut say = |text: String, strong| {
@@ -203,19 +296,28 @@ fn lede(suite: &SuiteSummary<'_>) -> Vec<Said> {
             strong,
         });
     };
-    if let Some(metric) = pick::deciding(suite)
+    let deciding = pick::deciding(suite);
+    if let Some(metric) = deciding
         && let Some(found) = change(metric)
     {
+        if let Some(allowed) = tolerance(metric) {
+            say(format!("Allowed is {allowed}."), false);
+        }
         say("90 % interval".into(), false);
         say(format!("{}{}", found.interval, found.unit), true);
-        say(
-            format!(
-                "over {} × {}.",
-                count(metric.pairs, "paired case"),
-                count(suite.run.trials_per_case as usize, "trial")
-            ),
-            false,
+        let trials = count(suite.run.trials_per_case as usize, "trial");
+        let most = if suite.run.is_adaptive { "up to " } else { "" };
+        let over = format!(
+            "over {} × {most}{trials}",
+            count(metric.pairs, "paired case")
         );
+        match metric.p_drop {
+            Some(p) => say(
+                format!("{over}; noise alone does this with p {}.", compared(p)),
+                false,
+            ),
+            None => say(format!("{over}."), false),
+        }
     }
     match (&suite.baseline, suite.changes.is_empty()) {
         (None, _) => say(
@@ -237,7 +339,23 @@ fn lede(suite: &SuiteSummary<'_>) -> Vec<Said> {
             }
         }
     }
+    if suite.verdict == Verdict::Regressed
+        && let Some(day) = deciding.and_then(|metric| facts::first_bad_day(suite, metric.name))
+    {
+        say("First bad run:".into(), false);
+        say(format!("{day}."), true);
+    }
     parts
+}
+
+/// `< 0.001` or `= 0.012`.
+fn compared(p: f64) -> String {
+    let shown = probability(p);
+    if shown.starts_with('<') {
+        shown
+    } else {
+        format!("= {shown}")
+    }
 }
 
 /// `v1` of `v1 (0f3c2ab59d1e)`: the digest stands beside it in the table.

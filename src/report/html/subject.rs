@@ -3,14 +3,13 @@
 use minijinja::Value;
 use serde::Serialize;
 
-use super::super::show::{change, estimate, interval, subject_facts, tolerance, value, visible};
-use super::super::{facts, pick};
+use super::super::facts;
+use super::super::show::{change, estimate, interval, points, subject_facts, tolerance, value};
 use super::chart;
+use super::data::group_number;
+use super::order::Order;
 use super::page::{Count, Pill, pill, shown_line, tally};
-use crate::compare::summary::{LimitVerdict, MetricSummary, SubjectSummary, SuiteSummary, Verdict};
-
-/// Rows of one table: a browser lays tables out one by one, and those that are out of sight later.
-const PART: usize = 250;
+use crate::compare::summary::{LimitVerdict, MetricSummary, SubjectSummary, Verdict};
 
 /// A subject.
 #[derive(Serialize)]
@@ -22,10 +21,18 @@ pub(super) struct Subject {
     sentences: Vec<Sentence>,
     notes: Vec<String>,
     tally: Vec<Count>,
-    parts: Vec<Vec<Value>>,
+    groups: Vec<Group>,
+}
+
+/// A group of cases.
+#[derive(Serialize)]
+struct Group {
+    name: String,
+    number: Option<usize>,
     cases: usize,
-    hidden: usize,
-    command: String,
+    bad: usize,
+    chart: Value,
+    change: String,
 }
 
 #[derive(Serialize)]
@@ -48,11 +55,7 @@ struct Sentence {
 }
 
 impl Subject {
-    pub(super) fn of(
-        suite: &SuiteSummary<'_>,
-        subject: &SubjectSummary<'_>,
-        rows: &[Value],
-    ) -> Self {
+    pub(super) fn of(subject: &SubjectSummary<'_>, order: &Order<'_, '_>) -> Self {
         let gated = subject.gates();
         Self {
             name: shown_line(&subject.name),
@@ -72,13 +75,22 @@ impl Subject {
                 })
                 .collect(),
             tally: tally(&subject.counts),
-            cases: subject.cases.len(),
-            hidden: subject.cases.len() - rows.len(),
-            parts: rows.chunks(PART).map(<[Value]>::to_vec).collect(),
-            command: visible(&format!(
-                "regauge report {} --report csv",
-                pick::shell_word(suite.run.id)
-            )),
+            groups: subject
+                .groups
+                .iter()
+                .map(|group| Group {
+                    name: shown_line(group.name),
+                    number: group_number(order, group.name),
+                    cases: group.cases,
+                    bad: group.bad,
+                    chart: Value::from_safe_string(
+                        group.difference.map_or_else(String::new, chart::group),
+                    ),
+                    change: group
+                        .difference
+                        .map_or_else(|| "–".to_owned(), |found| points(found.value)),
+                })
+                .collect(),
         }
     }
 }

@@ -1,11 +1,10 @@
 //! What the page shows of one suite: how sure, what changed, what went wrong.
 
-use minijinja::Value;
 use serde::Serialize;
 
 use super::super::show::{passed, run_size};
 use super::super::{facts, pick, show_time};
-use super::Place;
+use super::order::Order;
 use super::page::{Pill, commit, pill, shown_line};
 use super::subject::Subject;
 use super::text::{DiffView, Diffs, Names, Text};
@@ -50,6 +49,7 @@ pub(super) struct Suite {
     finding_count: String,
     groups: Vec<Group>,
     more_groups: usize,
+    has_groups: bool,
 }
 
 /// A prompt template that is another than in the baseline.
@@ -63,9 +63,11 @@ struct Template {
 struct Group {
     count: usize,
     check: Option<String>,
+    change: &'static str,
     subjects: String,
     why: String,
     id: String,
+    cluster: usize,
     key: String,
     trials: String,
     text: Option<Text>,
@@ -76,7 +78,7 @@ impl Suite {
     pub(super) fn of(
         index: usize,
         suite: &SuiteSummary<'_>,
-        rows: &[Vec<Value>],
+        order: &Order<'_, '_>,
         diffs: &mut Diffs,
     ) -> Self {
         let groups = pick::groups(suite);
@@ -105,8 +107,7 @@ impl Suite {
             subjects: suite
                 .subjects
                 .iter()
-                .zip(rows)
-                .map(|(subject, rows)| Subject::of(suite, subject, rows))
+                .map(|subject| Subject::of(subject, order))
                 .collect(),
             course: facts::course(suite)
                 .iter()
@@ -115,51 +116,61 @@ impl Suite {
             trends,
             more_trends,
             finding_count: count(found, "regressed or suspect case"),
+            has_groups: suite
+                .subjects
+                .iter()
+                .any(|subject| !subject.groups.is_empty()),
             more_groups: groups.len().saturating_sub(GROUPS),
             groups: groups
                 .iter()
                 .take(GROUPS)
-                .map(|group| Group::of(index, suite, group, diffs))
+                .enumerate()
+                .map(|(at, group)| Group {
+                    cluster: order.first_clusters[index] + at,
+                    key: order.link(
+                        index,
+                        group.cases[0].place.subject,
+                        group.cases[0].place.case,
+                    ),
+                    ..Group::of(suite, group, diffs)
+                })
                 .collect(),
         }
     }
 }
 
 impl Group {
-    fn of(
-        suite_index: usize,
-        suite: &SuiteSummary<'_>,
-        group: &pick::Group<'_, '_>,
-        diffs: &mut Diffs,
-    ) -> Self {
+    fn of(suite: &SuiteSummary<'_>, group: &pick::Group<'_, '_>, diffs: &mut Diffs) -> Self {
         let first = group.cases[0];
         let mut subjects: Vec<&str> = Vec::new();
         for found in &group.cases {
-            let name = suite.subjects[found.subject].name.as_str();
+            let name = suite.subjects[found.place.subject].name.as_str();
             if !subjects.contains(&name) {
                 subjects.push(name);
             }
         }
-        let now = pick::worst_trial(first.case).map_or("", |trial| trial.output);
+        let now = first.case.worst_trial().map_or("", |trial| trial.output);
         let names = Names {
-            title: "",
             old: "Baseline",
             new: "This run",
         };
-        let diff =
-            pick::baseline_trial(first.case).map(|before| diffs.view(before.output, now, names));
+        let share = first
+            .case
+            .worst_trial()
+            .and_then(|trial| trial.changed?.baseline);
+        let diff = first.case.baseline_trial().map(|before| match share {
+            Some(share) => DiffView::withheld(share, names),
+            None => diffs.view(before.output, now, names),
+        });
         Self {
             count: group.cases.len(),
             check: group.check.map(shown_line),
+            change: group.change.name(),
             subjects: shown_line(&subjects.join(", ")),
             why: shown_line(&crate::text::excerpt(&first.case.why, 300)),
             id: shown_line(first.case.id),
-            key: Place {
-                suite: suite_index,
-                subject: first.subject,
-                case: first.index,
-            }
-            .key(),
+            cluster: 0,
+            key: String::new(),
             trials: format!(
                 "{} → {}",
                 passed(first.case.passed_before),
@@ -183,13 +194,15 @@ fn templates(suite: &SuiteSummary<'_>, diffs: &mut Diffs) -> Vec<Template> {
         }
         seen.push(&subject.prompt);
         let names = Names {
-            title: "",
             old: "Before",
             new: "Now",
         };
         templates.push(Template {
             name: shown_line(&subject.prompt),
-            diff: diffs.view(before, subject.template, names),
+            diff: match subject.template_changed {
+                Some(share) => DiffView::withheld(share, names),
+                None => diffs.view(before, subject.template, names),
+            },
         });
     }
     templates

@@ -7,7 +7,7 @@ use crate::text::diff::{Diff, Edit, Kind, Op};
 use crate::units::count;
 
 /// Characters of a text that are shown.
-const LONGEST: usize = 20_000;
+pub(super) const LONGEST: usize = 20_000;
 /// Steps of all differences of a page: words times changed words. What is beyond is shown side by side, so that no
 /// page takes for ever.
 const STEPS: usize = 2_000_000_000;
@@ -95,13 +95,13 @@ fn split(text: &str, mark: &'static str, pieces: &mut Vec<Piece>) {
 /// A difference as it is drawn.
 #[derive(Debug, Serialize)]
 pub(super) struct DiffView {
-    /// What is compared with what.
-    pub(super) title: &'static str,
     /// The names of both texts.
     pub(super) old_name: &'static str,
     pub(super) new_name: &'static str,
     /// How they differ, in words.
     pub(super) note: String,
+    /// Whether the texts are withheld, so that the note is all.
+    pub(super) withheld: bool,
     /// Whether the two stand side by side, since marks would not help.
     pub(super) side_by_side: bool,
     /// The marked text, or the old one of two.
@@ -110,10 +110,27 @@ pub(super) struct DiffView {
     pub(super) new: Text,
 }
 
+impl DiffView {
+    /// Of withheld texts: the share that changed.
+    pub(super) fn withheld(share: f64, names: Names) -> Self {
+        Self {
+            old_name: names.old,
+            new_name: names.new,
+            note: format!(
+                "{:.0} % of the characters differ. The texts are withheld.",
+                share * 100.0
+            ),
+            withheld: true,
+            side_by_side: false,
+            text: Text::default(),
+            new: Text::default(),
+        }
+    }
+}
+
 /// What two texts are called.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Names {
-    pub(super) title: &'static str,
     pub(super) old: &'static str,
     pub(super) new: &'static str,
 }
@@ -129,29 +146,45 @@ impl Diffs {
         Self { steps: STEPS }
     }
 
+    /// The difference of two texts; `None` where there are no steps left.
+    pub(super) fn compare(&mut self, old: &str, new: &str) -> Option<Diff> {
+        if self.steps == 0 {
+            return None;
+        }
+        let diff = Diff::of(old, new);
+        let changed = diff.ops.iter().filter(|op| op.edit != Edit::Equal);
+        let changed: usize = changed.map(|op| op.text.len()).sum();
+        let bytes = old.len() + new.len();
+        let steps = (bytes / WORD + 1).saturating_mul(changed / WORD + 1);
+        self.steps = self.steps.saturating_sub(steps);
+        Some(diff)
+    }
+
     pub(super) fn view(&mut self, old: &str, new: &str, names: Names) -> DiffView {
         let ((old, old_all), (new, new_all)) = (head(old, LONGEST), head(new, LONGEST));
         let mut view = DiffView {
-            title: names.title,
             old_name: names.old,
             new_name: names.new,
             note: String::new(),
+            withheld: false,
             side_by_side: true,
             text: Text::default(),
             new: Text::default(),
         };
-        if self.steps == 0 {
-            "Not compared: this page holds too many long differences.".clone_into(&mut view.note);
-            (view.text, view.new) = (Text::of(old), Text::of(new));
-        } else {
-            let diff = Diff::of(old, new);
-            self.charge(&diff, old.len() + new.len());
-            view.note = note(&diff);
-            if diff.kind == Kind::Rewritten {
+        match self.compare(old, new) {
+            None => {
+                "Not compared: this page holds too many long differences."
+                    .clone_into(&mut view.note);
                 (view.text, view.new) = (Text::of(old), Text::of(new));
-            } else {
-                view.side_by_side = false;
-                view.text = marked(&diff.ops);
+            }
+            Some(diff) => {
+                view.note = note(&diff);
+                if diff.kind == Kind::Rewritten {
+                    (view.text, view.new) = (Text::of(old), Text::of(new));
+                } else {
+                    view.side_by_side = false;
+                    view.text = marked(&diff.ops);
+                }
             }
         }
         view.text.cut = cut_note(old_all);
@@ -160,13 +193,6 @@ impl Diffs {
             view.text.cut = view.text.cut.or(view.new.cut.take());
         }
         view
-    }
-
-    fn charge(&mut self, diff: &Diff, bytes: usize) {
-        let changed = diff.ops.iter().filter(|op| op.edit != Edit::Equal);
-        let changed: usize = changed.map(|op| op.text.len()).sum();
-        let steps = (bytes / WORD + 1).saturating_mul(changed / WORD + 1);
-        self.steps = self.steps.saturating_sub(steps);
     }
 }
 
@@ -246,11 +272,7 @@ mod tests {
 
     #[test]
     fn without_steps_left_texts_stand_side_by_side() {
-        let names = Names {
-            title: "",
-            old: "",
-            new: "",
-        };
+        let names = Names { old: "", new: "" };
         let mut diffs = Diffs { steps: 1 };
         let first = diffs.view("the same words but one", "the same words but two", names);
         assert!(!first.side_by_side);

@@ -5,10 +5,10 @@ use super::{
     CaseSummary, Diff, Kind, Line, Look, Screen, Style, SubjectSummary, SuiteSummary, case_look,
 };
 use crate::compare::summary::TrialSummary;
+use crate::report::facts;
 use crate::report::show::{
     case_mark, head, iso_time, one_line, passed, probability, subject_facts, value, value_text,
 };
-use crate::report::{facts, pick};
 use crate::scorer::Unit;
 use crate::units::count;
 
@@ -54,7 +54,7 @@ pub fn render_case(shown: Subject<'_, '_>, style: &Style) -> String {
         screen.heading("expected", "");
         screen.text(&value_text(expected), Look::Plain, TEXT_LINES);
     }
-    let (before, now) = (pick::baseline_trial(case), pick::worst_trial(case));
+    let (before, now) = (case.baseline_trial(), case.worst_trial());
     if let (Some(before), Some(now)) = (before, now.filter(|trial| trial.outcome.is_measured())) {
         let trials = format!("trial {} → trial {}", before.repeat, now.repeat);
         screen.heading("baseline → this run", &trials);
