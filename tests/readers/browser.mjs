@@ -38,7 +38,7 @@ export async function open(chrome, file, { size = WIDE, scheme = 'light', hash =
   page.faults = [];
   const fault = (kind) => (what) => page.faults.push(`${kind}: ${what}`);
   context.on('request', (request) => {
-    const known = request.url() === url || request.url().startsWith('blob:');
+    const known = request.url() === url.split('#')[0] || request.url().startsWith('blob:');
     if (!known) fault('request')(request.url());
   });
   context.on('page', (other) => other !== page && fault('window')(other.url()));

@@ -80,7 +80,7 @@ const STATES = {
       world.scorers = ['exact: { normalize: [casefold, punctuation] }'];
       await world.run('v1', '--baseline', 'none');
       const { stdout } = await world.regauge('history', '--json');
-      const [newer, older] = JSON.parse(stdout).runs.map((run) => run.id);
+      const [newer, older] = JSON.parse(stdout).map((run) => run.id);
       return world.regauge('compare', older, newer, '--report', 'html');
     },
     world: { cases: questions(12), answer: same },
@@ -92,7 +92,7 @@ const STATES = {
       await world.run('v1');
       return world.run('v2');
     },
-    world: { cases: questions(48), answer: worse, more: 'privacy: eyes-off\n' },
+    world: { cases: questions(48), answer: worse, more: 'privacy: { eyes_off: true }\n' },
     code: 1,
     says: /fell .* points/,
   },

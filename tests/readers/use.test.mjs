@@ -59,7 +59,7 @@ describe('the list of cases', () => {
       const sorted = await ids(page);
       assert.deepEqual(sorted, sorted.toSorted());
       await page.selectOption('#gsel', 'group');
-      const groups = await page.locator('#rows tr.grp').allInnerTexts();
+      const groups = await page.locator('#rows tr.group').allInnerTexts();
       assert.ok(groups.some((group) => /refund/.test(group)), groups.join());
     }));
 
@@ -131,9 +131,9 @@ describe('the drawer of a case', () => {
   test('marks what changed word by word', () =>
     on({ hash: '#c=warranty-012&t=baseline' }, async (page) => {
       await drawer(page).waitFor();
-      await page.waitForSelector('#panel del');
-      assert.deepEqual(await page.locator('#panel del').allInnerTexts(), ['14']);
-      assert.deepEqual(await page.locator('#panel ins').allInnerTexts(), ['21']);
+      await page.waitForSelector('#panel .prose del');
+      assert.deepEqual(await page.locator('#panel .prose del').allInnerTexts(), ['14']);
+      assert.deepEqual(await page.locator('#panel .prose ins').allInnerTexts(), ['21']);
     }));
 
   test('fills a narrow screen', async () => {
@@ -149,7 +149,7 @@ test('keys open the help and can be switched off', () =>
   on({}, async (page) => {
     await page.keyboard.press('?');
     await page.waitForSelector('dialog[open]');
-    await page.uncheck('#keysoff');
+    await page.uncheck('#keyson');
     await page.keyboard.press('Escape');
     await page.keyboard.press('j');
     assert.ok(await drawer(page).isHidden());
@@ -163,7 +163,7 @@ test('decisions are downloaded, and carried out by `regauge review --apply`', ()
     await page.waitForFunction(() => document.querySelector('#drawer h2').textContent !== 'account-003');
     await page.keyboard.press('r');
     const download = page.waitForEvent('download');
-    await page.click('#dl');
+    await page.click('#download');
     const file = join(world.folder, 'decisions.json');
     await (await download).saveAs(file);
     const { code, stdout, stderr } = await world.regauge('review', '--apply', 'decisions.json');
