@@ -183,10 +183,11 @@ impl Values {
         }
         let alpha = (1.0 - CONFIDENCE) / 2.0;
         match self.level(kind, Sight { scope, alpha }, None) {
+            // Bounds that are drawn to the middle by pseudo-observations can miss a value at the edge.
             Some(level) => Some(Estimate {
                 value: level.value,
-                low: level.bounds.lower,
-                high: level.bounds.upper,
+                low: level.bounds.lower.min(level.value),
+                high: level.bounds.upper.max(level.value),
             }),
             // One case with one trial has a value and no interval.
             None => units

@@ -6,6 +6,8 @@ use crate::stats::family::benjamini_hochberg;
 
 /// The false discovery rate over the features of one comparison.
 const DISCOVERY_RATE: f64 = 0.05;
+/// The smallest move that is worth a line, as a share: with many cases chance is ruled out for trifles too.
+const SMALLEST: f64 = 0.02;
 
 /// What moved between a baseline and a run. It warns at most, and gates nothing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,7 +25,7 @@ pub struct Moved {
     pub p: Option<f64>,
     /// The same among all features that were looked at.
     pub adjusted: Option<f64>,
-    /// Whether it is more than chance.
+    /// Whether it is more than chance and no trifle.
     pub is_warning: bool,
     /// One plain sentence.
     pub sentence: String,
@@ -47,6 +49,7 @@ pub(super) fn decide(found: &mut [Moved]) {
     let p: Vec<f64> = tested.iter().filter_map(|index| found[*index].p).collect();
     for (index, adjusted) in tested.into_iter().zip(benjamini_hochberg(&p)) {
         found[index].adjusted = Some(adjusted);
-        found[index].is_warning |= adjusted <= DISCOVERY_RATE;
+        found[index].is_warning |=
+            adjusted <= DISCOVERY_RATE && found[index].size.abs() >= SMALLEST;
     }
 }
