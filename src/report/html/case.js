@@ -218,8 +218,6 @@ function historyTab(i, found) {
   if (runs.length < 2) return [note('This is the first run of its suite that can be told.')];
   const steps = course(INDEX, i).slice(-runs.length);
   const large = bars(steps, 40, 90);
-  large.setAttribute('width', '100%');
-  large.setAttribute('preserveAspectRatio', 'none');
   const shown = (past) => (past === null ? 'not there' : past === 'unmeasured' ? 'no result' : `${Math.round(past * 100)} %`);
   const row = ([id, day, changes], k) => h('tr', {}, h('th', { scope: 'row', class: 'nowrap' }, day, k === runs.length - 1 ? ' (this run)' : id === suiteOf(i).base ? ' (baseline)' : ''),
     addText(h('td', { class: 'mono' }), id), h('td', { class: 'num' }, shown(found.history[k] ?? null)), addText(h('td', { class: 'faint' }), changes.join(', ')));
