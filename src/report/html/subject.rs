@@ -111,7 +111,7 @@ impl Metric {
         };
         Self {
             name: shown_line(&facts::name(metric)),
-            note: metric_note(metric),
+            note: shown_line(&metric_note(metric)),
             before: estimate(metric.unit, metric.before),
             now: estimate(metric.unit, metric.now),
             chart: Value::from_safe_string(chart::metric(metric)),
