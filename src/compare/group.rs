@@ -16,7 +16,7 @@ pub(super) fn group_of(case: &Case) -> Option<&str> {
     tag.or_else(of_id).filter(|group| !group.is_empty())
 }
 
-/// The groups of a subject, the one that fell most first; none where all cases belong to one.
+/// The groups of a subject, the surest drop first; none where all cases belong to one.
 pub(super) fn groups<'a>(
     now: &Side<'a>,
     before: Option<&Side<'a>>,
@@ -57,7 +57,14 @@ pub(super) fn groups<'a>(
             }
         })
         .collect();
-    let fall = |group: &GroupSummary<'_>| group.difference.map_or(0.0, |found| found.value);
-    found.sort_by(|one, other| fall(one).total_cmp(&fall(other)));
+    // The surest drop first, then the largest: one case alone says little.
+    let bounds = |group: &GroupSummary<'_>| {
+        let difference = group.difference;
+        difference.map_or((0.0, 0.0), |found| (found.high, found.value))
+    };
+    found.sort_by(|one, other| {
+        let (one, other) = (bounds(one), bounds(other));
+        one.0.total_cmp(&other.0).then(one.1.total_cmp(&other.1))
+    });
     found
 }

@@ -245,7 +245,7 @@ pub struct SubjectSummary<'a> {
     pub counts: Vec<(CaseVerdict, usize)>,
     /// Trials by outcome; those that did not occur are left out.
     pub outcomes: Vec<(Outcome, usize)>,
-    /// The groups of cases, the one that fell most first; empty where there are not two.
+    /// The groups of cases, the surest drop first; empty where there are not two.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupSummary<'a>>,
     /// The cases, worst first.

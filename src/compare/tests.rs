@@ -48,6 +48,7 @@ fn header(id: &str, trials: usize) -> Header {
         trials: u32::try_from(trials).unwrap(),
         sampling: None,
         part: None,
+        eyes_off: false,
         selection: Selection::default(),
         subjects: vec![SubjectRecord {
             prompt: "triage".into(),

@@ -4,14 +4,12 @@
 //! Names stay: ids, groups, checks and tags come from the suite. Reasons and notes go, since they quote.
 
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 
 use super::summary::{Changed, SuiteSummary};
+use crate::digest::Digest;
 use crate::exchange::ToolCall;
 use crate::text::diff::Diff;
 
-/// Characters of a hash: enough to tell texts apart, too few to carry one.
-const HASH: usize = 12;
 /// Bytes of a block of SHA-256.
 const BLOCK: usize = 64;
 
@@ -29,24 +27,18 @@ impl Key {
     /// A key from any bytes.
     pub fn of(bytes: &[u8]) -> Self {
         let mut block = [0; BLOCK];
-        let digest = Sha256::digest(bytes);
-        block[..digest.len()].copy_from_slice(&digest);
+        let digest = Digest::of_bytes(bytes);
+        let start = digest.as_bytes();
+        block[..start.len()].copy_from_slice(start);
         Self(block)
     }
 
-    /// HMAC-SHA256 (RFC 2104) of a text, its first characters in hex.
+    /// HMAC-SHA256 (RFC 2104) of a text, its first 12 characters in hex.
     fn hash(&self, text: &str) -> String {
         let pad = |with: u8| self.0.map(|byte| byte ^ with);
-        let inner = Sha256::new()
-            .chain_update(pad(0x36))
-            .chain_update(text)
-            .finalize();
-        let outer = Sha256::new()
-            .chain_update(pad(0x5c))
-            .chain_update(inner)
-            .finalize();
-        let hex: String = outer.iter().map(|byte| format!("{byte:02x}")).collect();
-        hex[..HASH].to_owned()
+        let inner = Digest::of_bytes(&[pad(0x36).as_slice(), text.as_bytes()].concat());
+        let outer = Digest::of_bytes(&[pad(0x5c).as_slice(), inner.as_bytes()].concat());
+        outer.short()
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn name(metric: &MetricSummary<'_>) -> String {
 }
 
 /// The smallest drop that a gate sees, where that is known: `sees drops from 8.2 pt`.
-pub(super) fn visible(metric: &MetricSummary<'_>) -> Option<String> {
+fn visible(metric: &MetricSummary<'_>) -> Option<String> {
     let seen = metric
         .visible_drop
         .filter(|_| metric.gate.is_some() && metric.case.is_none())?;
@@ -47,6 +47,13 @@ pub(super) fn other_interval(metric: &MetricSummary<'_>) -> Option<String> {
         ..*metric
     };
     Some(format!("{name}: {}", change(&other)?.interval))
+}
+
+/// What a gate sees, and its interval in the other scope: `exact sees drops from 3.0 pt, cases like these: …`.
+pub(super) fn sight(metric: &MetricSummary<'_>) -> Option<String> {
+    let seen = [visible(metric), other_interval(metric)];
+    let seen: Vec<String> = seen.into_iter().flatten().collect();
+    (!seen.is_empty()).then(|| format!("{} {}", name(metric), seen.join(", ")))
 }
 
 /// The metrics of a subject, and the critical cases that do not pass.

@@ -123,8 +123,16 @@ fn undecided(suite: &SuiteSummary<'_>) -> Option<Annotation> {
         return None;
     }
     let steps = pick::next_steps(suite).into_iter();
+    let measures = |step: &pick::Step| {
+        let command = step.command.as_deref();
+        command.is_some_and(|command| command.starts_with("regauge run"))
+    };
     let mut lines = vec!["these cases could not be decided".to_owned()];
-    lines.extend(steps.filter_map(|step| Some(format!("{} {}", step.what, step.command?))));
+    lines.extend(
+        steps
+            .filter(measures)
+            .filter_map(|step| Some(format!("{} {}", step.what, step.command?))),
+    );
     Some(Annotation {
         level: Level::Warning,
         title: format!("{}: {}", suite.suite, counts.join(", ")),

@@ -111,6 +111,13 @@ pub(super) fn next_steps(suite: &SuiteSummary<'_>) -> Vec<Step> {
             command: Some(format!("regauge baseline set {run}")),
         });
     }
+    let changed = listed(&counts, &[CaseVerdict::Changed, CaseVerdict::New]);
+    if let Some(cases) = changed.filter(|_| suite.run.status == Status::Complete) {
+        steps.push(Step {
+            what: format!("Decide which answers become goldens: {cases}."),
+            command: Some(format!("regauge review {run}")),
+        });
+    }
     let open = listed(&counts, &[CaseVerdict::Suspect, CaseVerdict::Flaky]);
     if open.is_some() || suite.verdict == Verdict::Inconclusive {
         let cases = open.unwrap_or_else(|| "a gate".to_owned());
@@ -147,9 +154,21 @@ fn step_back(suite: &SuiteSummary<'_>) -> Step {
     } else {
         format!("Fix or roll back {}.", prompts.join(", "))
     };
+    let worst = suite
+        .clusters
+        .first()
+        .and_then(|cluster| cluster.cases.first());
+    let show = |place: &Place| {
+        let case = suite.subjects[place.subject].cases[place.case].id;
+        format!(
+            "regauge show {} {}",
+            shell_word(suite.run.id),
+            shell_word(case)
+        )
+    };
     Step {
         what,
-        command: None,
+        command: worst.map(show),
     }
 }
 

@@ -186,7 +186,7 @@ impl Screen {
             let shown = line.painted(self.style.colour);
             self.lines.push(format!("  {}", shown.trim_end()));
         }
-        let seen: Vec<String> = subject.gates().filter_map(sight).collect();
+        let seen: Vec<String> = subject.gates().filter_map(facts::sight).collect();
         if !seen.is_empty() {
             self.aside(&seen.join(" · "));
         }
@@ -392,13 +392,6 @@ impl Screen {
             self.lines.push(format!("{}{shown}", " ".repeat(INDENT)));
         }
     }
-}
-
-/// What a gate sees, and its interval in the other scope.
-fn sight(metric: &MetricSummary<'_>) -> Option<String> {
-    let seen = [facts::visible(metric), facts::other_interval(metric)];
-    let seen: Vec<String> = seen.into_iter().flatten().collect();
-    (!seen.is_empty()).then(|| format!("{} {}", facts::name(metric), seen.join(", ")))
 }
 
 fn verdict_look(verdict: Verdict) -> Look {

@@ -29,7 +29,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, oneshot};
 
-pub(crate) use answer::{Answer, Answers, Completion, Finish, HOSTILE_TEXTS, Usage};
+pub(crate) use answer::{Answer, Answers, Asked, Completion, Finish, HOSTILE_TEXTS, Usage};
 pub(crate) use fault::{Fault, Faults, Lasting, digest};
 pub(crate) use ledger::{Recorded, Tally};
 

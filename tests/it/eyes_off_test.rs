@@ -1,13 +1,9 @@
 //! Where texts are withheld, no report has one: not in a file, not on the terminal, not in packed data.
 
 use std::fs;
-use std::io::Read as _;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use flate2::read::GzDecoder;
 
 use crate::endpoint::{Answer, Answers, Asked, Behaviour, Endpoint, Fault, Faults};
+use crate::page::packed;
 use crate::process::Output;
 use crate::project::Project;
 
@@ -68,14 +64,8 @@ fn everything(project: &Project, outputs: &[Output]) -> Vec<(String, String)> {
             continue;
         }
         let text = fs::read_to_string(project.dir().join(&file)).unwrap();
-        for packed in text.split("<script type=\"text/plain\"").skip(1) {
-            let packed = packed.split_once('>').unwrap().1;
-            let packed = packed.split("</script>").next().unwrap();
-            let bytes = STANDARD.decode(packed.trim()).unwrap();
-            let mut json = String::new();
-            GzDecoder::new(&*bytes).read_to_string(&mut json).unwrap();
-            texts.push((format!("the data of {file}"), json));
-        }
+        let data = packed(&text).into_iter();
+        texts.extend(data.map(|json| (format!("the data of {file}"), json)));
         texts.push((file, text));
     }
     texts

@@ -19,6 +19,8 @@ mod gate_test;
 mod history_test;
 mod import_test;
 mod looks_test;
+mod page;
+mod page_test;
 mod process;
 mod project;
 mod project_test;

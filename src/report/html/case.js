@@ -96,7 +96,7 @@ function marked(found, signs, isCode) {
 }
 
 function sideBySide(one, other, names) {
-  const figure = (text, name) => h('figure', { class: 'box' }, h('figcaption', {}, name), text);
+  const figure = (text, name) => h('figure', { class: 'box' }, addText(h('figcaption'), name), text);
   return h('div', { class: 'side-by' }, figure(one, names[0]), figure(other, names[1]));
 }
 
@@ -121,7 +121,7 @@ function difference(old, now, edits, names, isCode) {
   const blanks = inSign('_').length + inSign('~').length;
   const what = edits.k === 'white-space' ? 'The same words; only white space differs.'
     : `${counted(runs, 'change', 'changes')}: ${counted(words('-'), 'word', 'words')} removed, ${words('+')} added.${blanks ? ' White space differs too.' : ''}`;
-  const legend = h('p', { class: 'bar' }, h('span', {}, what), h('span', {}, h('del', {}, names[0]), ' ', h('ins', {}, names[1])));
+  const legend = h('p', { class: 'bar' }, h('span', {}, what), h('span', {}, addText(h('del'), names[0]), ' ', addText(h('ins'), names[1])));
   if (look.layout === 'side') return [legend, sideBySide(marked(found, '=-_', isCode), marked(found, '=+~', isCode), names)];
   return [legend, box(marked(found, '=-+~', isCode))];
 }
@@ -218,8 +218,6 @@ function historyTab(i, found) {
   if (runs.length < 2) return [note('This is the first run of its suite that can be told.')];
   const steps = course(INDEX, i).slice(-runs.length);
   const large = bars(steps, 40, 90);
-  large.setAttribute('width', '100%');
-  large.setAttribute('preserveAspectRatio', 'none');
   const shown = (past) => (past === null ? 'not there' : past === 'unmeasured' ? 'no result' : `${Math.round(past * 100)} %`);
   const row = ([id, day, changes], k) => h('tr', {}, h('th', { scope: 'row', class: 'nowrap' }, day, k === runs.length - 1 ? ' (this run)' : id === suiteOf(i).base ? ' (baseline)' : ''),
     addText(h('td', { class: 'mono' }), id), h('td', { class: 'num' }, shown(found.history[k] ?? null)), addText(h('td', { class: 'faint' }), changes.join(', ')));

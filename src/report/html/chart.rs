@@ -16,9 +16,10 @@ const ARROW: f64 = 16.0;
 /// The scale of metrics that have no tolerance: relative ones, and shares.
 const RELATIVE_SCALE: f64 = 0.10;
 const SHARE_SCALE: f64 = 0.02;
-/// The drawing of a group, and the share that fits on either side of no change.
+/// The drawing of a group: its width, what of it is on either side of no change, and the least share that fits there.
 const GROUP_WIDTH: f64 = 92.0;
-const GROUP_REACH: f64 = 0.20;
+const GROUP_HALF: f64 = 42.0;
+const LEAST_REACH: f64 = 0.20;
 /// The narrowest part of a bar that can be seen, of a thousand.
 const NARROWEST: f64 = 8.0;
 
@@ -144,12 +145,16 @@ fn svg(label: &str, inner: &str) -> String {
     format!(r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{inner}</svg>"#)
 }
 
-/// The difference of a group of cases, in points: 20 fit on either side of none.
-pub(super) fn group(difference: Estimate) -> String {
+/// The share that fits on either side of no change, so that all groups do: at least a fifth.
+pub(super) fn reach<'g>(differences: impl Iterator<Item = &'g Estimate>) -> f64 {
+    let sizes = differences.flat_map(|found| [found.low.abs(), found.high.abs()]);
+    sizes.fold(LEAST_REACH, f64::max).min(1.0)
+}
+
+/// The difference of a group of cases, in points.
+pub(super) fn group(difference: Estimate, reach: f64) -> String {
     let Estimate { value, low, high } = difference;
-    let along = |share: f64| {
-        GROUP_WIDTH / 2.0 + share.clamp(-GROUP_REACH, GROUP_REACH) / GROUP_REACH * 42.0
-    };
+    let along = |share: f64| GROUP_WIDTH / 2.0 + share.clamp(-reach, reach) / reach * GROUP_HALF;
     let class = if high < 0.0 {
         "regressed"
     } else if low > 0.0 {

@@ -94,9 +94,11 @@ function titles(index, meta, grouping) {
   }
 }
 
+/** The name of a subject; with its suite where another suite has one of that name. */
 function subjectName(meta, at) {
   const subject = meta.subjects[at];
-  return meta.suites.length > 1 ? `${meta.suites[subject.suite].name} · ${subject.name}` : subject.name;
+  const isAlone = meta.subjects.every((other, k) => k === at || other.name !== subject.name);
+  return isAlone ? subject.name : `${meta.suites[subject.suite].name} · ${subject.name}`;
 }
 
 const label = (verdict) => verdict.charAt(0).toUpperCase() + verdict.slice(1);
@@ -175,7 +177,7 @@ function decisionFiles(meta, decisions) {
 
 if (typeof module === 'object') {
   module.exports = {
-    START, controls, course, decisionFiles, fits, fragmentOf, grouped, parseEdits, pieces, shellWord, stateOf, titles,
-    visible, wordsOf,
+    START, controls, course, decisionFiles, fits, fragmentOf, grouped, parseEdits, pieces, shellWord, stateOf,
+    subjectName, titles, visible, wordsOf,
   };
 }

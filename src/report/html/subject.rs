@@ -57,14 +57,18 @@ struct Sentence {
 impl Subject {
     pub(super) fn of(subject: &SubjectSummary<'_>, order: &Order<'_, '_>) -> Self {
         let gated = subject.gates();
+        let groups = subject.groups.iter();
+        let reach = chart::reach(groups.filter_map(|group| group.difference.as_ref()));
         Self {
             name: shown_line(&subject.name),
             facts: shown_line(&subject_facts(subject)),
             verdict: pill(subject.verdict),
             metrics: facts::rows(subject).map(Metric::of).collect(),
-            notes: facts::notes(subject)
-                .iter()
-                .map(|note| shown_line(note))
+            notes: subject
+                .gates()
+                .filter_map(facts::sight)
+                .chain(facts::notes(subject))
+                .map(|note| shown_line(&note))
                 .collect(),
             sentences: gated
                 .filter(|metric| !metric.sentence.is_empty())
@@ -84,7 +88,9 @@ impl Subject {
                     cases: group.cases,
                     bad: group.bad,
                     chart: Value::from_safe_string(
-                        group.difference.map_or_else(String::new, chart::group),
+                        group
+                            .difference
+                            .map_or_else(String::new, |found| chart::group(found, reach)),
                     ),
                     change: group
                         .difference
@@ -105,7 +111,7 @@ impl Metric {
         };
         Self {
             name: shown_line(&facts::name(metric)),
-            note: metric_note(metric),
+            note: shown_line(&metric_note(metric)),
             before: estimate(metric.unit, metric.before),
             now: estimate(metric.unit, metric.now),
             chart: Value::from_safe_string(chart::metric(metric)),
@@ -143,8 +149,6 @@ fn metric_note(metric: &MetricSummary<'_>) -> String {
             );
         }
     }
-    notes.extend(facts::visible(metric));
-    notes.extend(facts::other_interval(metric));
     if metric.missing > 0 {
         notes.push(format!(
             "{} of {} missing",
