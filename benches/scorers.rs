@@ -178,5 +178,7 @@ fn response(text: &str) -> Response {
         model: None,
         fingerprint: None,
         request_id: None,
+        vectors: Vec::new(),
+        judgements: Vec::new(),
     }
 }

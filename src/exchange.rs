@@ -5,6 +5,7 @@
 
 pub mod feature;
 pub mod form;
+pub mod task;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use serde_json::{Map, Value};
 use crate::digest::Digest;
 use crate::stats::rng::SplitMix64;
 use form::Form;
+use task::{Judgement, Task, Vector};
 
 /// A wire format that Regauge speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,6 +38,12 @@ pub enum WireFormat {
     Mistral,
     /// Cohere chat, version 2.
     Cohere,
+    /// AWS Bedrock Converse.
+    Bedrock,
+    /// A JSON interface of one's own.
+    Http,
+    /// A local program.
+    Command,
 }
 
 impl WireFormat {
@@ -49,6 +57,9 @@ impl WireFormat {
         Self::Ollama,
         Self::Mistral,
         Self::Cohere,
+        Self::Bedrock,
+        Self::Http,
+        Self::Command,
     ];
 
     /// Its name in files and reports.
@@ -62,6 +73,9 @@ impl WireFormat {
             Self::Ollama => "ollama",
             Self::Mistral => "mistral",
             Self::Cohere => "cohere",
+            Self::Bedrock => "bedrock",
+            Self::Http => "http",
+            Self::Command => "command",
         }
     }
 }
@@ -174,6 +188,9 @@ pub struct Params {
     /// Whether several tools may be called in one turn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parallel_tool_calls: Option<bool>,
+    /// Whether the answer is read while it is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream: Option<bool>,
     /// Fields that go into the body as they are.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub extra: Map<String, Value>,
@@ -203,6 +220,7 @@ impl Params {
                 .clone()
                 .or_else(|| self.reasoning_effort.clone()),
             parallel_tool_calls: other.parallel_tool_calls.or(self.parallel_tool_calls),
+            stream: other.stream.or(self.stream),
             extra,
         }
     }
@@ -218,7 +236,10 @@ pub struct Request {
     pub alias: String,
     /// The model id that the endpoint is asked for.
     pub model: String,
-    /// The conversation so far.
+    /// What is asked for.
+    #[serde(default, skip_serializing_if = "Task::is_chat")]
+    pub task: Task,
+    /// The conversation so far; or, one text a message, what is turned into vectors or judged.
     pub messages: Vec<Message>,
     /// The tools on offer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -238,6 +259,11 @@ pub struct Request {
 }
 
 impl Request {
+    /// Whether the answer is asked for as a stream.
+    pub fn streams(&self) -> bool {
+        self.params.stream == Some(true)
+    }
+
     /// The seed to send for the `repeat`-th time, below 2^31, which every endpoint takes. It is drawn from the seed of the
     /// parameters and the digest of the request: with one seed for all cases of a repeat, a draw that is unlucky for one
     /// is unlucky for all, and trials of different cases were no separate draws.
@@ -386,6 +412,12 @@ pub struct Response {
     /// Reasoning that the endpoint showed; never part of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<String>,
+    /// A vector for each text, in their order, where that was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vectors: Vec<Vector>,
+    /// A judgement of each text, in their order, where that was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub judgements: Vec<Judgement>,
     /// Why it ended.
     pub finish: Finish,
     /// The endpoint's own word for that.
@@ -650,6 +682,9 @@ pub struct Answered {
     pub attempts: u32,
     /// Milliseconds from the sending of the last attempt to the end of its reply, without any waiting in a queue.
     pub latency_ms: f64,
+    /// Of these, until the first piece of a streamed answer was there; `None` where it was not streamed or is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_token_ms: Option<f64>,
     /// When the last attempt was sent: milliseconds since 1970, UTC.
     pub sent_at: i64,
 }

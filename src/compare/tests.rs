@@ -109,6 +109,8 @@ fn trial(case: usize, repeat: usize, outcome: char) -> TrialRecord {
             model: None,
             fingerprint: None,
             request_id: None,
+            vectors: Vec::new(),
+            judgements: Vec::new(),
         }))
     };
     let score = Score {
@@ -142,6 +144,7 @@ fn trial(case: usize, repeat: usize, outcome: char) -> TrialRecord {
             reply,
             attempts: 1,
             latency_ms: 1.0,
+            first_token_ms: None,
             sent_at: 0,
         }),
     }

@@ -37,6 +37,8 @@ pub enum Feature {
     NamedTool,
     /// A schema that the endpoint holds the answer to.
     Schema,
+    /// An answer that is read while it is written.
+    Stream,
 }
 
 impl Feature {
@@ -58,6 +60,7 @@ impl Feature {
         Self::RequiredTool,
         Self::NamedTool,
         Self::Schema,
+        Self::Stream,
     ];
 
     /// What a person writes to ask for it.
@@ -79,6 +82,7 @@ impl Feature {
             Self::RequiredTool => "`tool_choice: required`",
             Self::NamedTool => "`tool_choice` of one tool",
             Self::Schema => "schema for the `output`",
+            Self::Stream => "`stream: true`",
         }
     }
 
@@ -105,6 +109,7 @@ impl Feature {
             Self::RequiredTool => choice == Some(&ToolChoice::Required),
             Self::NamedTool => matches!(choice, Some(ToolChoice::Named(_))),
             Self::Schema => request.schema.is_some(),
+            Self::Stream => request.streams(),
         }
     }
 

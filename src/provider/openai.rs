@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::framing::Framing;
+use super::stream::{Step, Streaming, append, list, part, take_over};
 use super::{Codec, Path, blank, count_at, set, text_at};
 use crate::exchange::{
     Finish, Message, OutputSchema, Request, Response, Tool, ToolCall, ToolChoice, Usage,
@@ -16,7 +18,13 @@ pub(super) const CODEC: Codec = Codec {
     },
     body,
     response,
+    streaming: STREAMING,
 };
+
+pub(super) const STREAMING: Option<Streaming> = Some(Streaming {
+    framing: Framing::Sse,
+    add,
+});
 
 /// Behind a base URL that ends in `/v1`.
 pub(super) const PATH: &str = "/chat/completions";
@@ -69,6 +77,15 @@ pub(super) fn body(request: &Request, repeat: u32) -> Map<String, Value> {
         "reasoning_effort",
         params.reasoning_effort.as_deref(),
     );
+    if request.streams() {
+        set(&mut body, "stream", Some(true));
+        // Without it a stream has no counts.
+        set(
+            &mut body,
+            "stream_options",
+            Some(json!({"include_usage": true})),
+        );
+    }
     body
 }
 
@@ -127,7 +144,7 @@ pub(super) fn tool(tool: &Tool) -> Value {
     json!({"type": "function", "function": function})
 }
 
-fn choice(choice: &ToolChoice) -> Value {
+pub(super) fn choice(choice: &ToolChoice) -> Value {
     match choice {
         ToolChoice::Auto => "auto".into(),
         ToolChoice::None => "none".into(),
@@ -172,6 +189,53 @@ pub(super) fn response(body: &Value) -> Result<Response, &'static str> {
         fingerprint: text_at(body, "/system_fingerprint"),
         ..blank(finish, finish_raw)
     })
+}
+
+/// Adds an event of a stream to the body.
+fn add(body: &mut Value, event: &mut Value) -> Result<Step, &'static str> {
+    let names = ["id", "model", "system_fingerprint", "usage"];
+    take_over(body, event, &names);
+    let choices = event.get("choices").and_then(Value::as_array);
+    let is_first = |choice: &&Value| choice.get("index").is_none_or(|index| *index == 0);
+    let Some(choice) = choices.into_iter().flatten().find(is_first) else {
+        return Ok(Step::QUIET);
+    };
+    let ours = part(list(body, "choices"), None)?;
+    take_over(ours, choice, &["finish_reason", "stop_reason"]);
+    let mut step = Step::saying(false);
+    if let Some(delta) = choice.get("delta").filter(|delta| delta.is_object()) {
+        step = Step::saying(add_delta(&mut ours["message"], delta)?);
+    }
+    step.whole = ours.get("finish_reason").is_some();
+    Ok(step)
+}
+
+/// Adds the news of an event to the message; whether there were any.
+fn add_delta(message: &mut Value, delta: &Value) -> Result<bool, &'static str> {
+    let mut said = false;
+    for name in ["content", "refusal", "reasoning_content", "reasoning"] {
+        let text = delta.get(name).and_then(Value::as_str);
+        said |= append(message, name, text);
+    }
+    if let Some(parts) = delta.get("content").and_then(Value::as_array) {
+        let before = message.get("content").and_then(Value::as_str);
+        let before = before.map(|text| json!({"type": "text", "text": text}));
+        let content = list(message, "content");
+        content.extend(before);
+        content.extend(parts.iter().cloned());
+        said |= !parts.is_empty();
+    }
+    let calls = delta.get("tool_calls").and_then(Value::as_array);
+    for call in calls.into_iter().flatten() {
+        let ours = part(list(message, "tool_calls"), call.get("index"))?;
+        take_over(ours, call, &["id"]);
+        let function = call.get("function").unwrap_or(&Value::Null);
+        take_over(&mut ours["function"], function, &["name"]);
+        let arguments = function.get("arguments").and_then(Value::as_str);
+        append(&mut ours["function"], "arguments", arguments);
+        said = true;
+    }
+    Ok(said)
 }
 
 /// Whether there is a field that can hold an answer. A filter may take all of them out; then the finish reason says so.
@@ -316,6 +380,11 @@ mod tests {
                         "verbosity": "low", "service_tier": "flex", "prompt_cache_key": "suite-primes"
                     }
                 }
+            }),
+            "stream" => json!({
+                "model": "gpt-4o-mini",
+                "messages": [{"role": "user", "text": "What is the capital of Japan?"}],
+                "params": {"stream": true}
             }),
             "tools" => json!({
                 "model": "gpt-4o-mini",

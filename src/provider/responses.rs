@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::framing::Framing;
+use super::stream::{Step, Streaming};
 use super::{Codec, Path, blank, count_at, set, text_at};
 use crate::exchange::feature::Feature;
 use crate::exchange::{
@@ -23,6 +25,10 @@ pub(super) const CODEC: Codec = Codec {
     },
     body: |request, _| body(request),
     response,
+    streaming: Some(Streaming {
+        framing: Framing::Sse,
+        add,
+    }),
 };
 
 /// Fields that would make the endpoint answer later, or on what it remembers.
@@ -65,6 +71,7 @@ fn body(request: &Request) -> Map<String, Value> {
     set(&mut body, "top_p", params.top_p);
     // The endpoint keeps every answer unless told not to.
     set(&mut body, "store", Some(false));
+    set(&mut body, "stream", request.streams().then_some(true));
     body
 }
 
@@ -161,6 +168,26 @@ fn response(body: &Value) -> Result<Response, &'static str> {
     response.finish = finish(status.as_deref(), reason.as_deref(), &response);
     response.finish_raw = reason.or(status);
     Ok(response)
+}
+
+/// Takes the body from the last event of a stream, which holds it whole.
+fn add(body: &mut Value, event: &mut Value) -> Result<Step, &'static str> {
+    match event.get("type").and_then(Value::as_str) {
+        Some("response.completed" | "response.incomplete" | "response.failed") => {
+            *body = event["response"].take();
+            Ok(Step::END)
+        }
+        Some("error") => {
+            *body = json!({"error": event.take()});
+            Ok(Step::END)
+        }
+        Some(kind) if kind.rsplit('.').next() == Some("delta") => {
+            let delta = event.get("delta").and_then(Value::as_str);
+            Ok(Step::saying(delta.is_some_and(|text| !text.is_empty())))
+        }
+        Some(_) => Ok(Step::QUIET),
+        None => Err("an event without `type`"),
+    }
 }
 
 /// Adds one item to the response. Kinds that are not known here, such as those of server-side tools, are no answer.

@@ -49,6 +49,11 @@ pub const PARAMS: Shape = Shape::Record(&[
         "whether several tools may be called in one turn",
     ),
     Field::optional(
+        "stream",
+        Shape::Bool,
+        "whether answers are read while they are written, which tells the time to the first token (default false)",
+    ),
+    Field::optional(
         "extra",
         Shape::Map(&Shape::Any),
         "fields that go into the request body as they are",

@@ -107,7 +107,7 @@ fn lasting() -> Vec<Answer> {
     let redirect = Fault::Reply {
         status: 302,
         headers: vec![("location".into(), "/v1/messages".into())],
-        body: String::new(),
+        body: Vec::new(),
     };
     let faults = [
         Fault::rate_limited("0.05"),
@@ -285,7 +285,7 @@ fn a_redirect_is_not_followed_so_that_no_other_host_sees_the_key() {
                 "location".into(),
                 format!("{}/chat/completions", other.url()),
             )],
-            body: String::new(),
+            body: Vec::new(),
         };
         let endpoint = Endpoint::start(Behaviour {
             faults: Faults::always(redirect),

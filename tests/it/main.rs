@@ -4,20 +4,24 @@
     reason = "what a helper cannot do fails the test that called it"
 )]
 
+mod acceptance_test;
 mod baseline_test;
 mod broken;
 mod cause_test;
 mod ci_test;
+mod command_test;
 mod database;
 mod docs;
 mod endpoint;
 mod endpoint_test;
 mod example;
 mod faults;
+mod fuzz_test;
 mod gate_test;
 mod history_test;
 mod import_test;
 mod looks_test;
+mod matrix_test;
 mod process;
 mod project;
 mod project_test;
@@ -27,6 +31,7 @@ mod run_test;
 mod scorers_test;
 mod secrets;
 mod store_test;
+mod stream_test;
 mod summary;
 mod team_test;
 mod tidy;

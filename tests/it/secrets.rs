@@ -55,7 +55,9 @@ fn a_key_from_a_file_that_an_error_repeats_is_kept_and_shown_nowhere() {
         faults: Faults::always(Fault::Reply {
             status: 400,
             headers: Vec::new(),
-            body: json!({"error": {"message": said_back(), "type": said_back()}}).to_string(),
+            body: json!({"error": {"message": said_back(), "type": said_back()}})
+                .to_string()
+                .into_bytes(),
         }),
         ..Behaviour::default()
     });
@@ -100,7 +102,7 @@ fn a_key_in_headers_and_odd_fields_of_the_reply_is_kept_nowhere() {
                 ("x-request-id".into(), KEY.into()),
                 ("request-id".into(), TOKEN.into()),
             ],
-            body: body.to_string(),
+            body: body.to_string().into_bytes(),
         }),
         ..Behaviour::default()
     });
