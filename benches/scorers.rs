@@ -150,6 +150,7 @@ fn measure(row: &Row) -> f64 {
             tags: &[],
         };
         let answer = Answer {
+            first_token_ms: None,
             response,
             latency_ms: 1.0,
             cost: None,

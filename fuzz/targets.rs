@@ -12,8 +12,11 @@ use regauge::review::decision::Decisions;
 use regauge::shape::Shape;
 use regauge::{prompt, suite, workspace};
 
+/// What is given any bytes.
+type Target = fn(&[u8]);
+
 /// Every target with its name.
-pub(crate) const ALL: &[(&str, fn(&[u8]))] = &[
+pub(crate) const ALL: &[(&str, Target)] = &[
     ("response", response),
     ("stream", stream),
     ("yaml", yaml),
@@ -88,7 +91,7 @@ fn check(document: &Document, shape: &Shape) {
 /// A version of a prompt: front matter, role lines and templates.
 pub(crate) fn prompt(bytes: &[u8]) {
     if let Some(source) = text(bytes, "prompts/p/v1.md")
-        && let Ok(prompt) = prompt::parse(source, "p", 1)
+        && let Ok(prompt) = prompt::parse(source, "p", 1, std::path::Path::new("/nowhere"))
     {
         drop(prompt.render("case", &serde_json::Map::new()));
     }

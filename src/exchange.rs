@@ -5,6 +5,8 @@
 
 pub mod feature;
 pub mod form;
+pub mod media;
+mod outcome;
 pub mod task;
 
 use std::fmt;
@@ -15,7 +17,10 @@ use serde_json::{Map, Value};
 
 use crate::digest::Digest;
 use crate::stats::rng::SplitMix64;
+pub use outcome::Outcome;
+
 use form::Form;
+use media::Media;
 use task::{Judgement, Task, Vector};
 
 /// A wire format that Regauge speaks.
@@ -93,6 +98,9 @@ pub enum Message {
     User {
         /// The text.
         text: String,
+        /// What goes with it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        media: Vec<Media>,
     },
     /// What the model said.
     Assistant {
@@ -294,9 +302,25 @@ impl Message {
     pub fn text(&self) -> &str {
         match self {
             Self::System { text }
-            | Self::User { text }
+            | Self::User { text, .. }
             | Self::Assistant { text, .. }
             | Self::Tool { text, .. } => text,
+        }
+    }
+
+    /// The images and documents that go with it.
+    pub fn media(&self) -> &[Media] {
+        match self {
+            Self::User { media, .. } => media,
+            Self::System { .. } | Self::Assistant { .. } | Self::Tool { .. } => &[],
+        }
+    }
+
+    /// The place for images and documents, in a turn that can have them.
+    pub fn media_mut(&mut self) -> Option<&mut Vec<Media>> {
+        match self {
+            Self::User { media, .. } => Some(media),
+            Self::System { .. } | Self::Assistant { .. } | Self::Tool { .. } => None,
         }
     }
 
@@ -519,78 +543,6 @@ impl fmt::Display for Failure {
             write!(f, "HTTP {status}: ")?;
         }
         f.write_str(&self.message)
-    }
-}
-
-/// The end of a trial.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// An answer.
-    Ok,
-    /// The model refused. That is behaviour, and is scored.
-    Refused,
-    /// The answer was cut at the token limit. That is behaviour, and is scored.
-    Truncated,
-    /// A content filter cut or withheld the answer. That is behaviour, and is scored.
-    Filtered,
-    /// No answer within the time limit.
-    Timeout,
-    /// The endpoint had no room for us, up to the last attempt.
-    RateLimited,
-    /// The endpoint failed or could not be reached.
-    ProviderError,
-    /// What came back could not be read.
-    Unparseable,
-    /// The run was interrupted before this trial.
-    Cancelled,
-    /// The run gave this trial up: its budget or time was spent, or the endpoint was down.
-    Skipped,
-}
-
-impl Outcome {
-    /// All of them, in the order of reports.
-    pub const ALL: &[Self] = &[
-        Self::Ok,
-        Self::Refused,
-        Self::Truncated,
-        Self::Filtered,
-        Self::Timeout,
-        Self::RateLimited,
-        Self::ProviderError,
-        Self::Unparseable,
-        Self::Cancelled,
-        Self::Skipped,
-    ];
-
-    /// Whether the model behaved in a way that can be scored. The others are missing, and stay in the denominator.
-    pub fn is_measured(self) -> bool {
-        matches!(
-            self,
-            Self::Ok | Self::Refused | Self::Truncated | Self::Filtered
-        )
-    }
-
-    /// Its name in files and reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Refused => "refused",
-            Self::Truncated => "truncated",
-            Self::Filtered => "filtered",
-            Self::Timeout => "timeout",
-            Self::RateLimited => "rate-limited",
-            Self::ProviderError => "provider-error",
-            Self::Unparseable => "unparseable",
-            Self::Cancelled => "cancelled",
-            Self::Skipped => "skipped",
-        }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 

@@ -409,7 +409,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    use super::testing::{RECEIVED_AT, blank_request, received, recorded, request, shown};
+    use super::testing::{RECEIVED_AT, blank_request, received, recorded, request, sent, shown};
     use super::*;
     use crate::exchange::{FailureKind, Outcome};
 
@@ -667,6 +667,42 @@ mod tests {
             ["`tool_choice` names `look_up`, which is not among the tools"]
         );
         assert!(choosing(tool("look_up")).is_empty());
+    }
+
+    #[test]
+    fn images_and_documents_travel_in_the_way_of_each_format() {
+        let media = json!([
+            {"kind": "image", "media_type": "image/png", "name": "a.png", "source": {"data": "QQ=="}},
+            {"kind": "image", "media_type": "image/jpeg", "name": "b", "source": {"url": "https://h/b"}},
+            {"kind": "document", "media_type": "application/pdf", "name": "c (1).pdf", "source": {"data": "Qg=="}},
+            {"kind": "document", "media_type": "application/pdf", "name": "d.pdf", "source": {"url": "https://h/d.pdf"}},
+        ]);
+        let mut all = BTreeMap::new();
+        for &format in WireFormat::ALL {
+            let asking = |media: &[Value]| {
+                request(json!({
+                    "provider": format, "model": "m", "params": {"max_tokens": 9},
+                    "messages": [{"role": "user", "text": "What is it?", "media": media}],
+                }))
+            };
+            let each = media.as_array().expect("it stands above").iter();
+            let lacks =
+                |problem: &String| problem.contains("image") || problem.contains("document");
+            let carried: Vec<Value> = each
+                .filter(|one| {
+                    !unsupported(&asking(std::slice::from_ref(one)))
+                        .iter()
+                        .any(lacks)
+                })
+                .cloned()
+                .collect();
+            let body = sent(&asking(&carried));
+            let place = ["/messages/0", "/input/0", "/contents/0"];
+            let turn = place.iter().find_map(|place| body.pointer(place));
+            let problems = unsupported(&asking(media.as_array().expect("it stands above")));
+            all.insert(format, json!({"turn": turn, "lacks": problems}));
+        }
+        insta::assert_json_snapshot!("media", all);
     }
 
     /// JSON whose fields bear the names that are looked for, with anything in them.

@@ -49,6 +49,12 @@ pub struct Pointers {
     /// The tokens of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_tokens: Option<String>,
+    /// Of the tokens of the prompt, those read from a cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cached_tokens: Option<String>,
+    /// Of the tokens of the answer, those spent on reasoning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning_tokens: Option<String>,
     /// The message of an error; where something stands there, the reply is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

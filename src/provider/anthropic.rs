@@ -7,6 +7,7 @@ use super::stream::{Step, Streaming, append, list, part, take_over};
 use super::turns::{self, Side};
 use super::{Codec, Path, blank, count_at, set, text_at};
 use crate::exchange::feature::Feature;
+use crate::exchange::media::{Media, MediaSource};
 use crate::exchange::{Finish, Message, Request, Response, Tool, ToolCall, ToolChoice, Usage};
 
 pub(super) const CODEC: Codec = Codec {
@@ -66,6 +67,15 @@ fn unsupported(request: &Request) -> Vec<String> {
         problems.push("needs `max_tokens`".to_owned());
     }
     problems.extend(turns::impossible(&request.messages));
+    // Text has a form of its own here, and other types have none.
+    let is_other = |media: &&Media| {
+        let is_pdf = media.media_type == "application/pdf";
+        !media.is_image() && !media.is_remote() && !is_pdf
+    };
+    let media = request.messages.iter().flat_map(Message::media);
+    let others = media.filter(is_other);
+    problems
+        .extend(others.map(|media| format!("takes PDF as documents, and not `{}`", media.name)));
     problems
 }
 
@@ -93,10 +103,30 @@ fn wire_turns(messages: &[Message]) -> Vec<Value> {
 
 fn blocks(message: &Message) -> Vec<Value> {
     match message {
-        Message::System { text } | Message::User { text } => vec![text_block(text)],
+        Message::System { text } => vec![text_block(text)],
+        Message::User { text, media } => {
+            // The newest text is best read after what it is about.
+            let text = (media.is_empty() || !text.is_empty()).then(|| text_block(text));
+            media.iter().map(media_block).chain(text).collect()
+        }
         Message::Tool { call_id, text } => vec![tool_result(call_id, text)],
         Message::Assistant { text, tool_calls } => said(text, tool_calls),
     }
+}
+
+fn media_block(media: &Media) -> Value {
+    let kind = if media.is_image() {
+        "image"
+    } else {
+        "document"
+    };
+    let source = match &media.source {
+        MediaSource::Url(url) => json!({"type": "url", "url": url}),
+        MediaSource::Data(data) => {
+            json!({"type": "base64", "media_type": media.media_type, "data": data})
+        }
+    };
+    json!({"type": kind, "source": source})
 }
 
 /// One text as a plain string, anything else as a list of blocks.

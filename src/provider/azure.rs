@@ -4,10 +4,11 @@ use serde_json::{Map, Value};
 
 use super::{Codec, Path, openai, path_part};
 use crate::exchange::Request;
+use crate::exchange::feature::Feature;
 use crate::exchange::form::Form;
 
 pub(super) const CODEC: Codec = Codec {
-    lacks: &[],
+    lacks: &[Feature::RemoteDocuments],
     unsupported: |_| Vec::new(),
     path: |request| path(request, openai::PATH),
     body,

@@ -7,6 +7,7 @@ use super::stream::{Step, Streaming, append, list, part, take_over};
 use super::turns::{self, Side};
 use super::{Codec, Path, blank, count_at, path_part, set, text_at};
 use crate::exchange::feature::Feature;
+use crate::exchange::media::{Media, MediaSource};
 use crate::exchange::{Finish, Message, Request, Response, Tool, ToolCall, ToolChoice, Usage};
 
 pub(super) const CODEC: Codec = Codec {
@@ -16,6 +17,8 @@ pub(super) const CODEC: Codec = Codec {
         Feature::PresencePenalty,
         Feature::OneToolAtATime,
         Feature::ForbiddenTools,
+        Feature::RemoteImages,
+        Feature::RemoteDocuments,
     ],
     unsupported,
     path,
@@ -93,7 +96,11 @@ fn body(request: &Request) -> Map<String, Value> {
 
 fn blocks(message: &Message) -> Vec<Value> {
     match message {
-        Message::System { text } | Message::User { text } => vec![json!({"text": text})],
+        Message::System { text } => vec![json!({"text": text})],
+        Message::User { text, media } => {
+            let text = (!text.is_empty()).then(|| json!({"text": text}));
+            media.iter().map(media_block).chain(text).collect()
+        }
         Message::Assistant { text, tool_calls } => {
             let silent = text.is_empty() && !tool_calls.is_empty();
             let said = (!silent).then(|| json!({"text": text}));
@@ -116,6 +123,29 @@ fn blocks(message: &Message) -> Vec<Value> {
             }})]
         }
     }
+}
+
+/// The form is the ending of the name, and a document has a name of letters, digits and few signs.
+fn media_block(media: &Media) -> Value {
+    let data = match &media.source {
+        MediaSource::Data(data) | MediaSource::Url(data) => data,
+    };
+    let form = media.media_type.rsplit('/').next().unwrap_or_default();
+    let form = match form {
+        "plain" => "txt",
+        "markdown" => "md",
+        other => other,
+    };
+    let source = json!({"bytes": data});
+    if media.is_image() {
+        return json!({"image": {"format": form, "source": source}});
+    }
+    let name: String = media
+        .name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    json!({"document": {"format": form, "name": name, "source": source}})
 }
 
 fn tool(tool: &Tool) -> Value {

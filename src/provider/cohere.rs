@@ -9,7 +9,11 @@ use crate::exchange::feature::Feature;
 use crate::exchange::{Finish, Request, Response, Tool, ToolChoice, Usage};
 
 pub(super) const CODEC: Codec = Codec {
-    lacks: &[Feature::NamedTool, Feature::OneToolAtATime],
+    lacks: &[
+        Feature::NamedTool,
+        Feature::OneToolAtATime,
+        Feature::Documents,
+    ],
     unsupported,
     path: |_| Path {
         version: "/v2",

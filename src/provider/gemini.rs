@@ -7,6 +7,7 @@ use super::stream::{Step, Streaming, list, part, take_over};
 use super::turns::{self, Side};
 use super::{Codec, Path, blank, count_at, embedding, path_part, set, text_at};
 use crate::exchange::feature::Feature;
+use crate::exchange::media::{Media, MediaSource};
 use crate::exchange::{Finish, Message, Request, Response, Tool, ToolCall, ToolChoice, Usage};
 
 pub(super) const CODEC: Codec = Codec {
@@ -153,7 +154,11 @@ fn contents(messages: &[Message]) -> Vec<Value> {
 
 fn parts(message: &Message, messages: &[Message]) -> Vec<Value> {
     match message {
-        Message::System { text } | Message::User { text } => vec![json!({"text": text})],
+        Message::System { text } => vec![json!({"text": text})],
+        Message::User { text, media } => {
+            let text = (media.is_empty() || !text.is_empty()).then(|| json!({"text": text}));
+            media.iter().map(media_part).chain(text).collect()
+        }
         Message::Assistant { text, tool_calls } => {
             let silent = text.is_empty() && !tool_calls.is_empty();
             let said = (!silent).then(|| json!({"text": text}));
@@ -168,6 +173,14 @@ fn parts(message: &Message, messages: &[Message]) -> Vec<Value> {
             let result = json!({"id": call_id, "name": name, "response": response});
             vec![json!({"functionResponse": result})]
         }
+    }
+}
+
+fn media_part(media: &Media) -> Value {
+    let kind = &media.media_type;
+    match &media.source {
+        MediaSource::Url(url) => json!({"fileData": {"mimeType": kind, "fileUri": url}}),
+        MediaSource::Data(data) => json!({"inlineData": {"mimeType": kind, "data": data}}),
     }
 }
 

@@ -86,6 +86,13 @@ fn unsupported(request: &Request) -> Vec<String> {
         format!("has no place for {what}: its body does not ask for `{{{{ {name} }}}}`")
     }));
     if !has("messages") {
+        let media = request.messages.iter().flat_map(Message::media);
+        if media.count() > 0 {
+            problems.push(
+                "has no place for images and documents: its body does not ask for `{{ messages }}`"
+                    .to_owned(),
+            );
+        }
         let system = |message: &Message| matches!(message, Message::System { .. });
         let turns = request.messages.iter().filter(|message| !system(message));
         if turns.count() > 1 {
@@ -253,7 +260,9 @@ pub(super) fn response(pointers: &Pointers, body: &Value) -> Result<Response, &'
         usage: Usage {
             input: tokens(&pointers.input_tokens),
             output: tokens(&pointers.output_tokens),
-            ..Usage::default()
+            cache_read: tokens(&pointers.cached_tokens),
+            reasoning: tokens(&pointers.reasoning_tokens),
+            cache_write: None,
         },
         ..blank(finish, finish_raw)
     })
@@ -299,7 +308,7 @@ mod tests {
                 "body": body,
                 "answer": {
                     "text": "/out/0/text", "finish": "/why", "input_tokens": "/n/in",
-                    "output_tokens": "/n/out", "error": "/failed"
+                    "output_tokens": "/n/out", "cached_tokens": "/n/cached", "error": "/failed"
                 }
             }},
         });
@@ -383,12 +392,14 @@ mod tests {
 
     #[test]
     fn an_answer_stands_where_the_model_says() {
-        let body =
-            json!({"out": [{"text": "Hello"}], "why": "max_tokens", "n": {"in": 3, "out": 1}});
+        let body = json!({"out": [{"text": "Hello"}], "why": "max_tokens", "n": {"in": 3, "out": 1, "cached": 2}});
         let response = read(200, &body);
         assert_eq!(response["text"], "Hello");
         assert_eq!(response["finish"], "length");
-        assert_eq!(response["usage"], json!({"input": 3, "output": 1}));
+        assert_eq!(
+            response["usage"],
+            json!({"input": 3, "cache_read": 2, "output": 1})
+        );
         let number = read(200, &json!({"out": [{"text": 7}]}));
         assert_eq!(
             (&number["text"], &number["finish"]),

@@ -6,6 +6,7 @@ use super::framing::Framing;
 use super::stream::{Step, Streaming, append, list, take_over};
 use super::{Codec, Path, blank, count_at, embedding, openai, set, text_at, turns};
 use crate::exchange::feature::Feature;
+use crate::exchange::media::MediaSource;
 use crate::exchange::{Finish, Message, Request, Response, ToolCall, Usage};
 
 pub(super) const CODEC: Codec = Codec {
@@ -15,6 +16,8 @@ pub(super) const CODEC: Codec = Codec {
         Feature::NamedTool,
         Feature::OneToolAtATime,
         Feature::StrictTools,
+        Feature::RemoteImages,
+        Feature::Documents,
     ],
     unsupported,
     path: |_| Path {
@@ -123,6 +126,14 @@ fn message(message: &Message, messages: &[Message]) -> Value {
         Message::Assistant { text, tool_calls } if !tool_calls.is_empty() => {
             let calls: Vec<Value> = tool_calls.iter().map(call).collect();
             json!({"role": "assistant", "content": text, "tool_calls": calls})
+        }
+        Message::User { text, media } if !media.is_empty() => {
+            let images = media.iter().filter_map(|media| match &media.source {
+                MediaSource::Data(data) => Some(data.as_str()),
+                MediaSource::Url(_) => None,
+            });
+            let images: Vec<&str> = images.collect();
+            json!({"role": "user", "content": text, "images": images})
         }
         Message::Tool { call_id, text } => json!({
             "role": "tool",

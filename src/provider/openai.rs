@@ -5,12 +5,14 @@ use serde_json::{Map, Value, json};
 use super::framing::Framing;
 use super::stream::{Step, Streaming, append, list, part, take_over};
 use super::{Codec, Path, blank, count_at, set, text_at};
+use crate::exchange::feature::Feature;
+use crate::exchange::media::Media;
 use crate::exchange::{
     Finish, Message, OutputSchema, Request, Response, Tool, ToolCall, ToolChoice, Usage,
 };
 
 pub(super) const CODEC: Codec = Codec {
-    lacks: &[],
+    lacks: &[Feature::RemoteDocuments],
     unsupported: |_| Vec::new(),
     path: |_| Path {
         rest: PATH.to_owned(),
@@ -110,7 +112,12 @@ fn limit_name(model: &str) -> &'static str {
 
 pub(super) fn message(message: &Message) -> Value {
     match message {
-        Message::System { text } | Message::User { text } => {
+        Message::User { text, media } if !media.is_empty() => {
+            let text = (!text.is_empty()).then(|| json!({"type": "text", "text": text}));
+            let parts = text.into_iter().chain(media.iter().map(part_of));
+            json!({"role": "user", "content": parts.collect::<Value>()})
+        }
+        Message::System { text } | Message::User { text, .. } => {
             json!({"role": message.role(), "content": text})
         }
         Message::Assistant { text, tool_calls } if tool_calls.is_empty() => {
@@ -124,6 +131,15 @@ pub(super) fn message(message: &Message) -> Value {
         Message::Tool { call_id, text } => {
             json!({"role": "tool", "tool_call_id": call_id, "content": text})
         }
+    }
+}
+
+fn part_of(media: &Media) -> Value {
+    if media.is_image() {
+        json!({"type": "image_url", "image_url": {"url": media.url()}})
+    } else {
+        let file = json!({"filename": media.name, "file_data": media.url()});
+        json!({"type": "file", "file": file})
     }
 }
 
@@ -344,6 +360,24 @@ mod tests {
         })
     }
 
+    fn tool_result() -> Value {
+        json!({
+            "model": "gpt-4o-mini",
+            "messages": [
+                {"role": "user", "text": "What is the weather in Oslo and in Bergen?"},
+                {"role": "assistant", "text": "", "tool_calls": [
+                    {"id": "call_o1", "name": "get_weather",
+                     "arguments": "{\"city\":\"Oslo\",\"unit\":\"celsius\"}"},
+                    {"id": "call_b2", "name": "get_weather",
+                     "arguments": "{\"city\":\"Bergen\",\"unit\":\"celsius\"}"}
+                ]},
+                {"role": "tool", "call_id": "call_o1", "text": "{\"temp\":-3}"},
+                {"role": "tool", "call_id": "call_b2", "text": "{\"temp\":4}"}
+            ],
+            "tools": weather(), "tool_choice": {"named": "get_weather"}
+        })
+    }
+
     /// The neutral form of the recorded request of that name.
     fn neutral(name: &str) -> Request {
         request(match name {
@@ -393,21 +427,7 @@ mod tests {
                 ],
                 "tools": weather(), "tool_choice": "auto", "params": {"parallel_tool_calls": true}
             }),
-            "tool-result" => json!({
-                "model": "gpt-4o-mini",
-                "messages": [
-                    {"role": "user", "text": "What is the weather in Oslo and in Bergen?"},
-                    {"role": "assistant", "text": "", "tool_calls": [
-                        {"id": "call_o1", "name": "get_weather",
-                         "arguments": "{\"city\":\"Oslo\",\"unit\":\"celsius\"}"},
-                        {"id": "call_b2", "name": "get_weather",
-                         "arguments": "{\"city\":\"Bergen\",\"unit\":\"celsius\"}"}
-                    ]},
-                    {"role": "tool", "call_id": "call_o1", "text": "{\"temp\":-3}"},
-                    {"role": "tool", "call_id": "call_b2", "text": "{\"temp\":4}"}
-                ],
-                "tools": weather(), "tool_choice": {"named": "get_weather"}
-            }),
+            "tool-result" => tool_result(),
             other => panic!("no neutral form of {other}"),
         })
     }

@@ -6,6 +6,7 @@ use super::framing::Framing;
 use super::stream::{Step, Streaming};
 use super::{Codec, Path, blank, count_at, set, text_at};
 use crate::exchange::feature::Feature;
+use crate::exchange::media::Media;
 use crate::exchange::{
     Finish, Message, OutputSchema, Request, Response, Tool, ToolCall, ToolChoice, Usage,
 };
@@ -85,14 +86,19 @@ fn instructions(messages: &[Message]) -> (Option<&str>, &[Message]) {
 
 fn input(messages: &[Message]) -> Value {
     match messages {
-        [Message::User { text }] => text.as_str().into(),
+        [Message::User { text, media }] if media.is_empty() => text.as_str().into(),
         _ => messages.iter().flat_map(items).collect(),
     }
 }
 
 fn items(message: &Message) -> Vec<Value> {
     match message {
-        Message::System { text } | Message::User { text } => {
+        Message::User { text, media } if !media.is_empty() => {
+            let text = (!text.is_empty()).then(|| json!({"type": "input_text", "text": text}));
+            let parts = text.into_iter().chain(media.iter().map(part_of));
+            vec![json!({"role": "user", "content": parts.collect::<Value>()})]
+        }
+        Message::System { text } | Message::User { text, .. } => {
             vec![json!({"role": message.role(), "content": text})]
         }
         Message::Assistant { text, tool_calls } => {
@@ -105,6 +111,16 @@ fn items(message: &Message) -> Vec<Value> {
         Message::Tool { call_id, text } => {
             vec![json!({"type": "function_call_output", "call_id": call_id, "output": text})]
         }
+    }
+}
+
+fn part_of(media: &Media) -> Value {
+    if media.is_image() {
+        json!({"type": "input_image", "image_url": media.url(), "detail": "auto"})
+    } else if media.is_remote() {
+        json!({"type": "input_file", "file_url": media.url()})
+    } else {
+        json!({"type": "input_file", "filename": media.name, "file_data": media.url()})
     }
 }
 

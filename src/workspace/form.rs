@@ -32,6 +32,16 @@ pub(super) const ANSWER: Shape = Shape::Record(&[
         "JSON pointer to the number of tokens of the answer",
     ),
     Field::optional(
+        "cached_tokens",
+        POINTER,
+        "JSON pointer to the number of these that a cache held",
+    ),
+    Field::optional(
+        "reasoning_tokens",
+        POINTER,
+        "JSON pointer to the number of tokens of the answer that were spent on reasoning",
+    ),
+    Field::optional(
         "error",
         POINTER,
         "JSON pointer to the message of an error; where something stands there, the reply is no answer",

@@ -82,7 +82,8 @@ pub(super) const MODEL: Shape = Shape::Record(&[
     Field::required(
         "provider",
         Shape::Choice(host::NAMES),
-        "the wire format that the endpoint speaks, or the name of a host that speaks OpenAI's",
+        "the wire format that the endpoint speaks, or the name of a host that speaks OpenAI's; `http` is a JSON interface \
+        of one's own, `command` a local program",
     ),
     Field::optional(
         "base_url",

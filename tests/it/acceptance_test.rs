@@ -9,11 +9,8 @@ use serde_json::{Value, json};
 
 /// The address in a variable; without one the test is passed over.
 fn address(variable: &str) -> Option<String> {
-    let found = std::env::var(variable).ok();
-    if found.is_none() {
-        println!("skipped: {variable} is not set; see scripts/acceptance.sh");
-    }
-    found
+    let found = std::env::var_os(variable)?;
+    Some(found.into_string().expect("an address is text"))
 }
 
 /// A request with what it has beside a model and one question.
@@ -157,11 +154,9 @@ fn a_real_server_makes_vectors() {
     assert!(far.fold(0.0, f32::max) < 1e-4);
 }
 
-#[test]
-fn prism_finds_nothing_wrong_with_requests_in_the_formats_of_openai() {
-    let Some(base_url) = address("REGAUGE_PRISM_URL") else {
-        return;
-    };
+/// Requests with all that these formats can carry.
+#[expect(clippy::too_many_lines, reason = "it is data")]
+fn rich_requests() -> Vec<(&'static str, Value)> {
     let conversation = json!([
         {"role": "system", "text": "Be short."},
         {"role": "user", "text": "Weather?"},
@@ -175,10 +170,14 @@ fn prism_finds_nothing_wrong_with_requests_in_the_formats_of_openai() {
     let sampled = json!({"temperature": 0.5, "top_p": 0.9, "max_tokens": 9, "seed": 7, "stop": ["\n"],
         "frequency_penalty": 0.5, "presence_penalty": -0.5, "parallel_tool_calls": false,
         "extra": {"logprobs": true, "top_logprobs": 2, "user": "u", "store": false, "metadata": {"a": "b"}}});
-    let some = json!({"max_tokens": 9, "temperature": 1, "top_p": 0.5});
+    let some = json!({"max_tokens": 16, "temperature": 1, "top_p": 0.5});
     let effort = json!({"max_tokens": 99, "reasoning_effort": "low"});
-    let mut refused = Vec::new();
-    for (format, more) in [
+    let shown = json!([{"role": "user", "text": "What is it?", "media": [
+        {"kind": "image", "media_type": "image/png", "name": "a.png", "source": {"data": "QQ=="}},
+        {"kind": "image", "media_type": "image/png", "name": "b.png", "source": {"url": "https://h.invalid/b.png"}},
+        {"kind": "document", "media_type": "application/pdf", "name": "c.pdf", "source": {"data": "Qg=="}}
+    ]}]);
+    vec![
         (
             "openai",
             json!({"params": sampled, "tools": weather(), "tool_choice": "auto"}),
@@ -208,6 +207,11 @@ fn prism_finds_nothing_wrong_with_requests_in_the_formats_of_openai() {
             "openai-responses",
             json!({"params": {"stream": true}, "tools": weather(), "tool_choice": {"named": "get_weather"}}),
         ),
+        ("openai", json!({"messages": shown, "params": some})),
+        (
+            "openai-responses",
+            json!({"messages": shown, "params": some}),
+        ),
         (
             "openai",
             json!({"task": "embed", "model": "text-embedding-3-small"}),
@@ -216,7 +220,16 @@ fn prism_finds_nothing_wrong_with_requests_in_the_formats_of_openai() {
             "openai",
             json!({"task": "moderate", "model": "omni-moderation-latest"}),
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn prism_finds_nothing_wrong_with_requests_in_the_formats_of_openai() {
+    let Some(base_url) = address("REGAUGE_PRISM_URL") else {
+        return;
+    };
+    let mut refused = Vec::new();
+    for (format, more) in rich_requests() {
         let request = request(format, "gpt-4o-mini", &more);
         // What Prism makes up need not be an answer; that it refuses nothing is what counts.
         if let Err(why) = ask(&base_url, &request)

@@ -1,13 +1,15 @@
 //! Local programs as models: what they are given, what they may not see, and that they may fail in any way.
 
+use std::fmt::Write as _;
+
 use crate::project::Project;
 use crate::summary::{outcomes, trials};
 
 /// A workspace whose model is this shell script, started in this mode, with more lines in its entry.
-fn program(script: &str, mode: &str, more: &str) -> Project {
+fn program(script: &str, mode: &str, lines: &str) -> Project {
     let config = format!(
         "version: 1\nmodels:\n  small:\n    provider: command\n    command: [sh, answer.sh, first]\n    \
-         mode: {mode}\n    model: test-model\n    timeout: 5s\n    retries: 0\n{more}"
+         mode: {mode}\n    model: test-model\n    timeout: 5s\n    retries: 0\n{lines}"
     );
     Project::new()
         .workspace("http://127.0.0.1:1/v1")
@@ -109,7 +111,7 @@ fn a_program_may_fail_in_any_way_and_every_trial_has_its_outcome() {
         let summary = project.run(&["run", "--json"]).expect_code(3).json();
         let (_, trial) = trials(&summary)[0];
         let [outcome, failure] = ["outcome", "failure"].map(|name| trial[name].as_str().unwrap());
-        table += &format!("{mode}, {script}: {outcome}: {failure}\n");
+        writeln!(table, "{mode}, {script}: {outcome}: {failure}").unwrap();
     }
     insta::assert_snapshot!(table, @r#"
     one-shot, echo no json: unparseable: no JSON: expected ident at line 1 column 2

@@ -15,8 +15,10 @@ const ROUNDS: usize = 400;
 
 #[test]
 fn no_parser_of_foreign_bytes_ever_panics() {
-    let rounds = std::env::var("REGAUGE_FUZZ_ROUNDS").ok();
-    let rounds = rounds.and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
+    let rounds = std::env::var_os("REGAUGE_FUZZ_ROUNDS");
+    let rounds = rounds
+        .and_then(|text| text.to_str()?.parse().ok())
+        .unwrap_or(ROUNDS);
     for (name, target) in targets::ALL {
         let seeds = corpus(name);
         assert!(!seeds.is_empty(), "{name} has a corpus");
@@ -59,9 +61,9 @@ fn below(draws: &mut SplitMix64, count: usize) -> usize {
 /// Any byte, more often one that means something.
 fn byte(draws: &mut SplitMix64) -> u8 {
     const SIGNS: &[u8] = b"{}[]\",:\\\n\r\t -#&*!|>%@`0\xff\0";
-    let drawn = usize::from(draws.next_u64().to_le_bytes()[0]);
-    if drawn < 128 {
-        SIGNS[drawn % SIGNS.len()]
+    let chance = usize::from(draws.next_u64().to_le_bytes()[0]);
+    if chance < 128 {
+        SIGNS[chance % SIGNS.len()]
     } else {
         draws.next_u64().to_le_bytes()[1]
     }

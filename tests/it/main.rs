@@ -6,6 +6,7 @@
 
 mod acceptance_test;
 mod baseline_test;
+mod bedrock_test;
 mod broken;
 mod cause_test;
 mod ci_test;
@@ -22,6 +23,7 @@ mod history_test;
 mod import_test;
 mod looks_test;
 mod matrix_test;
+mod media_test;
 mod process;
 mod project;
 mod project_test;

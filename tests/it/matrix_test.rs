@@ -129,12 +129,11 @@ fn reply(status: u16, kind: &str, body: impl Into<Vec<u8>>) -> Fault {
 
 /// What the endpoint does to a format.
 fn fault(format: &Format, streams: bool, fault: &str) -> (Fault, Option<Delivery>) {
-    let (kind, good) = match format.stream.filter(|_| streams) {
-        Some((kind, path)) => (kind, recorded(path)),
-        None => {
-            let file: Value = serde_json::from_slice(&recorded(format.whole)).unwrap();
-            ("application/json", file["body"].to_string().into_bytes())
-        }
+    let (kind, good) = if let Some((kind, path)) = format.stream.filter(|_| streams) {
+        (kind, recorded(path))
+    } else {
+        let file: Value = serde_json::from_slice(&recorded(format.whole)).unwrap();
+        ("application/json", file["body"].to_string().into_bytes())
     };
     let error = json!({"error": {"message": "no", "type": "server_error"}}).to_string();
     let json = "application/json";
@@ -168,6 +167,31 @@ fn fault(format: &Format, streams: bool, fault: &str) -> (Fault, Option<Delivery
     (whole, None)
 }
 
+/// The file of models, with their aliases: one for each format and way.
+fn models(endpoint: &Endpoint) -> (String, Vec<String>) {
+    let mut config = String::from("version: 1\nmodels:\n");
+    let mut aliases = Vec::new();
+    for format in FORMATS {
+        for streams in [false, true] {
+            if streams && format.stream.is_none() {
+                continue;
+            }
+            let alias = format.name.to_owned() + if streams { "-stream" } else { "" };
+            write!(
+                config,
+                "  {alias}:\n    provider: {}\n    base_url: {}/{alias}\n    model: m\n    params: {{ max_tokens: 9, \
+                 stream: {streams} }}\n    limits: {{ concurrency: 1 }}\n    timeout: 3s\n    retries: 0\n{}",
+                format.name,
+                endpoint.origin(),
+                format.more
+            )
+            .unwrap();
+            aliases.push(alias);
+        }
+    }
+    (config, aliases)
+}
+
 /// Runs all of it at once: a model for each format and way, a case for each fault, with good answers between them so
 /// that no endpoint seems to be down.
 fn outcomes() -> BTreeMap<(String, usize), String> {
@@ -192,26 +216,7 @@ fn outcomes() -> BTreeMap<(String, usize), String> {
         }),
         ..Behaviour::default()
     });
-    let mut config = String::from("version: 1\nmodels:\n");
-    let mut aliases = Vec::new();
-    for format in FORMATS {
-        for streams in [false, true] {
-            if streams && format.stream.is_none() {
-                continue;
-            }
-            let alias = format.name.to_owned() + if streams { "-stream" } else { "" };
-            write!(
-                config,
-                "  {alias}:\n    provider: {}\n    base_url: {}/{alias}\n    model: m\n    params: {{ max_tokens: 9, \
-                 stream: {streams} }}\n    limits: {{ concurrency: 1 }}\n    timeout: 3s\n    retries: 0\n{}",
-                format.name,
-                endpoint.origin(),
-                format.more
-            )
-            .unwrap();
-            aliases.push(alias);
-        }
-    }
+    let (config, aliases) = models(&endpoint);
     let project = Project::new()
         .workspace(&endpoint.url())
         .cases(2 * FAULTS.len())

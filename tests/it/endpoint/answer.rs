@@ -18,8 +18,11 @@ pub(crate) enum Answers {
     /// What the function says.
     By(Arc<dyn Fn(&Asked<'_>) -> Answer + Send + Sync>),
     /// At any place, in any wire format: what the function makes of the method with the path and of the body.
-    Raw(Arc<dyn Fn(&str, &[u8]) -> Raw + Send + Sync>),
+    Raw(Arc<RawAnswers>),
 }
+
+/// What is made of the method with the path and of the body.
+type RawAnswers = dyn Fn(&str, &[u8]) -> Raw + Send + Sync;
 
 /// A reply, and how it is sent where only half of its body is.
 pub(crate) type Raw = (Fault, Option<Delivery>);

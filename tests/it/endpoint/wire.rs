@@ -260,15 +260,11 @@ fn anthropic_events(whole: &Value) -> String {
     let delta = json!({"stop_reason": whole["stop_reason"]});
     events.push(json!({"type": "message_delta", "delta": delta, "usage": whole["usage"]}));
     events.push(json!({"type": "message_stop"}));
-    let events = events.iter();
-    events
-        .map(|event| {
-            format!(
-                "event: {}\ndata: {event}\n\n",
-                event["type"].as_str().unwrap_or_default()
-            )
-        })
-        .collect()
+    events.iter().fold(String::new(), |mut written, event| {
+        let name = event["type"].as_str().unwrap_or_default();
+        written.extend(["event: ", name, "\ndata: ", &event.to_string(), "\n\n"]);
+        written
+    })
 }
 
 fn halves(text: &str) -> [&str; 2] {
