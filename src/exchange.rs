@@ -5,6 +5,7 @@
 
 pub mod feature;
 pub mod form;
+pub mod logprob;
 pub mod media;
 mod outcome;
 pub mod task;
@@ -20,6 +21,7 @@ use crate::stats::rng::SplitMix64;
 pub use outcome::Outcome;
 
 use form::Form;
+use logprob::TokenLogprob;
 use media::Media;
 use task::{Judgement, Task, Vector};
 
@@ -196,6 +198,9 @@ pub struct Params {
     /// Whether several tools may be called in one turn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parallel_tool_calls: Option<bool>,
+    /// Whether it is said how likely the tokens of the answer were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logprobs: Option<bool>,
     /// Whether the answer is read while it is written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<bool>,
@@ -228,6 +233,7 @@ impl Params {
                 .clone()
                 .or_else(|| self.reasoning_effort.clone()),
             parallel_tool_calls: other.parallel_tool_calls.or(self.parallel_tool_calls),
+            logprobs: other.logprobs.or(self.logprobs),
             stream: other.stream.or(self.stream),
             extra,
         }
@@ -436,6 +442,9 @@ pub struct Response {
     /// Reasoning that the endpoint showed; never part of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<String>,
+    /// How likely its tokens were, where that was asked and is said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logprobs: Vec<TokenLogprob>,
     /// A vector for each text, in their order, where that was asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vectors: Vec<Vector>,

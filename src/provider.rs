@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::exchange::feature::Feature;
 use crate::exchange::form::Form;
+use crate::exchange::logprob::TokenLogprob;
 use crate::exchange::task::Task;
 use crate::exchange::{Failure, Finish, Request, Response, ToolChoice, Usage, WireFormat};
 use crate::secret::Secret;
@@ -373,9 +374,22 @@ fn blank(finish: Finish, finish_raw: Option<String>) -> Response {
         model: None,
         fingerprint: None,
         request_id: None,
+        logprobs: Vec::new(),
         vectors: Vec::new(),
         judgements: Vec::new(),
     }
+}
+
+/// The tokens of a list that have a text and a number.
+fn logprobs(items: Option<&Value>, token: &str, number: &str) -> Vec<TokenLogprob> {
+    let items = items.and_then(Value::as_array).into_iter().flatten();
+    let tokens = items.filter_map(|item| {
+        Some(TokenLogprob {
+            token: item.get(token)?.as_str()?.to_owned(),
+            logprob: item.get(number)?.as_number()?.clone(),
+        })
+    });
+    tokens.collect()
 }
 
 /// Puts a field into a body, where there is a value for it.

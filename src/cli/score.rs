@@ -173,6 +173,7 @@ fn grade(scorer: &Scorer, line: &Line) -> Value {
         model: None,
         fingerprint: None,
         request_id: None,
+        logprobs: Vec::new(),
         vectors: Vec::new(),
         judgements: Vec::new(),
     };

@@ -109,6 +109,7 @@ fn trial(case: usize, repeat: usize, outcome: char) -> TrialRecord {
             model: None,
             fingerprint: None,
             request_id: None,
+            logprobs: Vec::new(),
             vectors: Vec::new(),
             judgements: Vec::new(),
         }))

@@ -177,6 +177,14 @@ impl Endpoint {
 
     /// Headers and escapes that the reader of the body took away may still hold a secret.
     fn scrub_response(&self, mut response: Response) -> Response {
+        // A secret may stand in the tokens piece by piece.
+        let tokens = response.logprobs.iter().map(|it| it.token.as_str());
+        if matches!(
+            self.redactor.scrub(&tokens.collect::<String>()),
+            Cow::Owned(_)
+        ) {
+            response.logprobs.clear();
+        }
         for text in response.texts_mut() {
             if let Cow::Owned(scrubbed) = self.redactor.scrub(text) {
                 *text = scrubbed;

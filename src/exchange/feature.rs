@@ -40,6 +40,8 @@ pub enum Feature {
     Schema,
     /// An answer that is read while it is written.
     Stream,
+    /// How likely tokens were.
+    Logprobs,
     /// Images.
     Images,
     /// Images that the endpoint is to fetch.
@@ -70,6 +72,7 @@ impl Feature {
         Self::NamedTool,
         Self::Schema,
         Self::Stream,
+        Self::Logprobs,
         Self::Images,
         Self::RemoteImages,
         Self::Documents,
@@ -96,6 +99,7 @@ impl Feature {
             Self::NamedTool => "`tool_choice` of one tool",
             Self::Schema => "schema for the `output`",
             Self::Stream => "`stream: true`",
+            Self::Logprobs => "`logprobs`",
             Self::Images => "images",
             Self::RemoteImages => "images by their address",
             Self::Documents => "documents",
@@ -127,6 +131,7 @@ impl Feature {
             Self::NamedTool => matches!(choice, Some(ToolChoice::Named(_))),
             Self::Schema => request.schema.is_some(),
             Self::Stream => request.streams(),
+            Self::Logprobs => params.logprobs == Some(true),
             Self::Images => has_media(request, Media::is_image),
             Self::RemoteImages => has_media(request, |it| it.is_image() && it.is_remote()),
             Self::Documents => has_media(request, |it| !it.is_image()),

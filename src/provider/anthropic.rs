@@ -15,6 +15,7 @@ pub(super) const CODEC: Codec = Codec {
         Feature::Seed,
         Feature::FrequencyPenalty,
         Feature::PresencePenalty,
+        Feature::Logprobs,
     ],
     unsupported,
     path: |_| Path {

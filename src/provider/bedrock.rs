@@ -17,6 +17,7 @@ pub(super) const CODEC: Codec = Codec {
         Feature::PresencePenalty,
         Feature::OneToolAtATime,
         Feature::ForbiddenTools,
+        Feature::Logprobs,
         Feature::RemoteImages,
         Feature::RemoteDocuments,
     ],

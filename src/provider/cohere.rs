@@ -13,6 +13,8 @@ pub(super) const CODEC: Codec = Codec {
         Feature::NamedTool,
         Feature::OneToolAtATime,
         Feature::Documents,
+        // It gives them for pieces of several tokens.
+        Feature::Logprobs,
     ],
     unsupported,
     path: |_| Path {

@@ -1,12 +1,12 @@
 //! A local program: one JSON line to it, one JSON line back.
 //!
 //! What it is given is the request in its neutral form. What it gives back is `{"text": …}`, with what else it knows
-//! under the same names as in a recording: `tool_calls`, `refusal`, `reasoning`, `finish`, `usage`, `model`; or
+//! under the same names as in a recording: `tool_calls`, `refusal`, `reasoning`, `logprobs`, `finish`, `usage`, `model`; or
 //! `{"error": "…"}`.
 
 use serde_json::{Map, Value, json};
 
-use super::{Codec, Path, blank, count_at, http, set, text_at};
+use super::{Codec, Path, blank, count_at, http, logprobs, set, text_at};
 use crate::exchange::feature::Feature;
 use crate::exchange::{Finish, Request, Response, ToolCall, Usage};
 
@@ -61,6 +61,7 @@ fn response(body: &Value) -> Result<Response, &'static str> {
         tool_calls,
         refusal,
         reasoning: text_at(body, "/reasoning"),
+        logprobs: logprobs(body.get("logprobs"), "token", "logprob"),
         usage: Usage {
             input: count("input"),
             cache_read: count("cache_read"),

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::framing::Framing;
 use super::stream::{Step, Streaming, list, part, take_over};
 use super::turns::{self, Side};
-use super::{Codec, Path, blank, count_at, embedding, path_part, set, text_at};
+use super::{Codec, Path, blank, count_at, embedding, logprobs, path_part, set, text_at};
 use crate::exchange::feature::Feature;
 use crate::exchange::media::{Media, MediaSource};
 use crate::exchange::{Finish, Message, Request, Response, Tool, ToolCall, ToolChoice, Usage};
@@ -126,6 +126,8 @@ fn config(request: &Request, repeat: u32) -> Map<String, Value> {
         let schema = turns::described(schema);
         set(&mut config, "responseJsonSchema", Some(schema));
     }
+    let asks = params.logprobs.filter(|asked| *asked);
+    set(&mut config, "responseLogprobs", asks);
     let thinking = params.reasoning_effort.as_deref().map(thinking);
     set(&mut config, "thinkingConfig", thinking);
     config
@@ -231,6 +233,8 @@ fn response(body: &Value) -> Result<Response, &'static str> {
     for part in parts.into_iter().flatten() {
         read_part(part, &mut response)?;
     }
+    let tokens = candidate.pointer("/logprobsResult/chosenCandidates");
+    response.logprobs = logprobs(tokens, "token", "logProbability");
     let calls = !response.tool_calls.is_empty();
     response.finish = finish_raw
         .as_deref()
@@ -253,6 +257,10 @@ fn add(body: &mut Value, event: &mut Value) -> Result<Step, &'static str> {
         let ours = part(list(body, "candidates"), None)?;
         take_over(ours, candidate, &["finishReason"]);
         step.whole = ours.get("finishReason").is_some();
+        let tokens = candidate.pointer_mut("/logprobsResult/chosenCandidates");
+        if let Some(Value::Array(tokens)) = tokens {
+            list(&mut ours["logprobsResult"], "chosenCandidates").append(tokens);
+        }
         if let Some(Value::Array(parts)) = candidate.pointer_mut("/content/parts") {
             let says = |part: &Value| {
                 let text = part.get("text").and_then(Value::as_str);

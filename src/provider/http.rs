@@ -36,6 +36,7 @@ const NAMES: &[&str] = &[
     "presence_penalty",
     "reasoning_effort",
     "parallel_tool_calls",
+    "logprobs",
 ];
 
 /// What the name of a feature is in a body.
@@ -50,6 +51,7 @@ const FEATURES: &[(Feature, &str)] = &[
     (Feature::PresencePenalty, "presence_penalty"),
     (Feature::ReasoningEffort, "reasoning_effort"),
     (Feature::OneToolAtATime, "parallel_tool_calls"),
+    (Feature::Logprobs, "logprobs"),
     (Feature::Tools, "tools"),
     (Feature::ForbiddenTools, "tool_choice"),
     (Feature::RequiredTool, "tool_choice"),

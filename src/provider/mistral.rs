@@ -7,7 +7,7 @@ use crate::exchange::feature::Feature;
 use crate::exchange::{Request, Response};
 
 pub(super) const CODEC: Codec = Codec {
-    lacks: &[Feature::TopK, Feature::Documents],
+    lacks: &[Feature::TopK, Feature::Documents, Feature::Logprobs],
     unsupported: |_| Vec::new(),
     path: |_| Path {
         version: "/v1",

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::framing::Framing;
 use super::stream::{Step, Streaming, append, list, take_over};
-use super::{Codec, Path, blank, count_at, embedding, openai, set, text_at, turns};
+use super::{Codec, Path, blank, count_at, embedding, logprobs, openai, set, text_at, turns};
 use crate::exchange::feature::Feature;
 use crate::exchange::media::MediaSource;
 use crate::exchange::{Finish, Message, Request, Response, ToolCall, Usage};
@@ -92,6 +92,8 @@ fn body(request: &Request, repeat: u32) -> Map<String, Value> {
         let tools: Vec<Value> = request.tools.iter().map(openai::tool).collect();
         set(&mut body, "tools", Some(tools));
     }
+    let asks = request.params.logprobs.filter(|asked| *asked);
+    set(&mut body, "logprobs", asks);
     let effort = request.params.reasoning_effort.as_deref();
     set(&mut body, "think", effort.map(think));
     body
@@ -154,6 +156,9 @@ fn call(call: &ToolCall) -> Value {
 fn add(body: &mut Value, event: &mut Value) -> Result<Step, &'static str> {
     let names = ["model", "done_reason", "prompt_eval_count", "eval_count"];
     take_over(body, event, &names);
+    if let Some(tokens) = event.get("logprobs").and_then(Value::as_array) {
+        list(body, "logprobs").extend(tokens.iter().cloned());
+    }
     let mut step = Step::saying(false);
     if let Some(message) = event.get("message").filter(|message| message.is_object()) {
         let ours = &mut body["message"];
@@ -195,6 +200,7 @@ fn response(body: &Value) -> Result<Response, &'static str> {
         text: text.unwrap_or_default().to_owned(),
         tool_calls,
         reasoning: text_at(message, "/thinking"),
+        logprobs: logprobs(body.get("logprobs"), "token", "logprob"),
         usage: Usage {
             input: count_at(body, "/prompt_eval_count"),
             output: count_at(body, "/eval_count"),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::framing::Framing;
 use super::stream::{Step, Streaming, append, list, part, take_over};
-use super::{Codec, Path, blank, count_at, set, text_at};
+use super::{Codec, Path, blank, count_at, logprobs, set, text_at};
 use crate::exchange::feature::Feature;
 use crate::exchange::media::Media;
 use crate::exchange::{
@@ -78,6 +78,11 @@ pub(super) fn body(request: &Request, repeat: u32) -> Map<String, Value> {
         &mut body,
         "reasoning_effort",
         params.reasoning_effort.as_deref(),
+    );
+    set(
+        &mut body,
+        "logprobs",
+        params.logprobs.filter(|asked| *asked),
     );
     if request.streams() {
         set(&mut body, "stream", Some(true));
@@ -200,6 +205,7 @@ pub(super) fn response(body: &Value) -> Result<Response, &'static str> {
         refusal,
         reasoning: text_at(message, "/reasoning_content")
             .or_else(|| text_at(message, "/reasoning")),
+        logprobs: logprobs(choice.pointer("/logprobs/content"), "token", "logprob"),
         usage: usage(body),
         model: text_at(body, "/model"),
         fingerprint: text_at(body, "/system_fingerprint"),
@@ -218,6 +224,12 @@ fn add(body: &mut Value, event: &mut Value) -> Result<Step, &'static str> {
     };
     let ours = part(list(body, "choices"), None)?;
     take_over(ours, choice, &["finish_reason", "stop_reason"]);
+    let tokens = choice
+        .pointer("/logprobs/content")
+        .and_then(Value::as_array);
+    if let Some(tokens) = tokens {
+        list(&mut ours["logprobs"], "content").extend(tokens.iter().cloned());
+    }
     let mut step = Step::saying(false);
     if let Some(delta) = choice.get("delta").filter(|delta| delta.is_object()) {
         step = Step::saying(add_delta(&mut ours["message"], delta)?);
@@ -390,8 +402,9 @@ mod tests {
                 "params": {
                     "temperature": 0, "top_p": 1, "seed": 7, "max_tokens": 16, "stop": ["\n"],
                     "frequency_penalty": 0, "presence_penalty": 0,
+                    "logprobs": true,
                     "extra": {
-                        "n": 1, "logprobs": true, "top_logprobs": 2, "user": "suite-run-1", "store": false
+                        "n": 1, "top_logprobs": 2, "user": "suite-run-1", "store": false
                     }
                 }
             }),

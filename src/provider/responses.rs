@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::framing::Framing;
 use super::stream::{Step, Streaming};
-use super::{Codec, Path, blank, count_at, set, text_at};
+use super::{Codec, Path, blank, count_at, logprobs, set, text_at};
 use crate::exchange::feature::Feature;
 use crate::exchange::media::Media;
 use crate::exchange::{
@@ -72,6 +72,9 @@ fn body(request: &Request) -> Map<String, Value> {
     set(&mut body, "top_p", params.top_p);
     // The endpoint keeps every answer unless told not to.
     set(&mut body, "store", Some(false));
+    let asks = params.logprobs == Some(true);
+    let include = asks.then(|| json!(["message.output_text.logprobs"]));
+    set(&mut body, "include", include);
     set(&mut body, "stream", request.streams().then_some(true));
     body
 }
@@ -238,6 +241,8 @@ fn read_part(part: &Value, response: &mut Response) -> Result<(), &'static str> 
         Some("output_text") => {
             let text = part.get("text").and_then(Value::as_str);
             response.text += text.ok_or("a text part without text")?;
+            let tokens = logprobs(part.get("logprobs"), "token", "logprob");
+            response.logprobs.extend(tokens);
         }
         Some("refusal") => {
             let text = part.get("refusal").and_then(Value::as_str);

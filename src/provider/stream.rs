@@ -367,6 +367,44 @@ mod tests {
         assert!(!stream.is_whole());
     }
 
+    #[test]
+    fn how_likely_tokens_were_is_told_piece_by_piece() {
+        let choice = |text: &str, logprob: f64| {
+            let tokens = json!([{"token": text, "logprob": logprob, "top_logprobs": []}]);
+            json!({"index": 0, "delta": {"content": text}, "logprobs": {"content": tokens}})
+        };
+        let event = |choice: &Value| format!("data: {}\n\n", json!({"choices": [choice]}));
+        let end = json!({"index": 0, "delta": {}, "finish_reason": "stop"});
+        let stream = event(&choice("To", -0.5)) + &event(&choice("kyo", -0.25)) + &event(&end);
+        let response = &read(WireFormat::Openai, stream.as_bytes(), 9)["response"];
+        assert_eq!(
+            response["logprobs"],
+            json!([{"token": "To", "logprob": -0.5}, {"token": "kyo", "logprob": -0.25}])
+        );
+        let gemini = |text: &str, finish: Option<&str>| {
+            let tokens = json!([{"token": text, "logProbability": -0.5, "tokenId": 1}]);
+            let candidate = json!({
+                "content": {"parts": [{"text": text}]}, "finishReason": finish,
+                "logprobsResult": {"chosenCandidates": tokens},
+            });
+            format!("data: {}\n\n", json!({"candidates": [candidate]}))
+        };
+        let stream = gemini("To", None) + &gemini("kyo", Some("STOP"));
+        let response = &read(WireFormat::Gemini, stream.as_bytes(), 9)["response"];
+        assert_eq!(
+            response["logprobs"][1],
+            json!({"token": "kyo", "logprob": -0.5})
+        );
+        let line = |text: &str, done: bool| {
+            let tokens = json!([{"token": text, "logprob": -0.5}]);
+            let message = json!({"role": "assistant", "content": text});
+            json!({"message": message, "logprobs": tokens, "done": done}).to_string() + "\n"
+        };
+        let stream = line("To", false) + &line("kyo", true);
+        let response = &read(WireFormat::Ollama, stream.as_bytes(), 9)["response"];
+        assert_eq!(response["logprobs"].as_array().map(Vec::len), Some(2));
+    }
+
     proptest! {
         #[test]
         fn no_stream_makes_it_panic(

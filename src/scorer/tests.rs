@@ -48,6 +48,7 @@ fn response(text: &str) -> Response {
         model: None,
         fingerprint: None,
         request_id: None,
+        logprobs: Vec::new(),
         vectors: Vec::new(),
         judgements: Vec::new(),
     }

@@ -117,6 +117,16 @@ fn a_real_server_answers_every_format_that_it_speaks_streamed_and_not() {
             assert_eq!(call.name, "get_weather", "{format} {stream}: {answer:?}");
         }
     }
+    for stream in [false, true] {
+        let params = json!({"max_tokens": 8, "temperature": 0, "logprobs": true, "stream": stream});
+        let answer = ask(
+            &base_url,
+            &request("openai", model, &json!({"params": params})),
+        );
+        let tokens = answer.unwrap().logprobs;
+        let joined: String = tokens.iter().map(|token| token.token.as_str()).collect();
+        assert!(joined.contains("Tokyo"), "{stream}: {tokens:?}");
+    }
     let more = json!({"params": {"max_tokens": 60, "temperature": 0}, "schema": schema()});
     let answer = ask(&base_url, &request("openai", model, &more)).unwrap();
     let value: Value = serde_json::from_str(&answer.text).unwrap();
@@ -169,8 +179,8 @@ fn rich_requests() -> Vec<(&'static str, Value)> {
     ]);
     let sampled = json!({"temperature": 0.5, "top_p": 0.9, "max_tokens": 9, "seed": 7, "stop": ["\n"],
         "frequency_penalty": 0.5, "presence_penalty": -0.5, "parallel_tool_calls": false,
-        "extra": {"logprobs": true, "top_logprobs": 2, "user": "u", "store": false, "metadata": {"a": "b"}}});
-    let some = json!({"max_tokens": 16, "temperature": 1, "top_p": 0.5});
+        "logprobs": true, "extra": {"top_logprobs": 2, "user": "u", "store": false, "metadata": {"a": "b"}}});
+    let some = json!({"logprobs": true, "max_tokens": 16, "temperature": 1, "top_p": 0.5});
     let effort = json!({"max_tokens": 99, "reasoning_effort": "low"});
     let shown = json!([{"role": "user", "text": "What is it?", "media": [
         {"kind": "image", "media_type": "image/png", "name": "a.png", "source": {"data": "QQ=="}},
