@@ -150,6 +150,7 @@ fn measure(row: &Row) -> f64 {
             tags: &[],
         };
         let answer = Answer {
+            first_token_ms: None,
             response,
             latency_ms: 1.0,
             cost: None,
@@ -178,5 +179,8 @@ fn response(text: &str) -> Response {
         model: None,
         fingerprint: None,
         request_id: None,
+        logprobs: Vec::new(),
+        vectors: Vec::new(),
+        judgements: Vec::new(),
     }
 }

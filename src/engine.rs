@@ -8,6 +8,9 @@ pub mod budget;
 pub mod endpoint;
 pub mod keeper;
 pub mod limit;
+mod program;
+mod receive;
+mod signer;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -486,11 +489,12 @@ fn correct_limit(lane: &Lane, passage: Option<Passage>, attempt: &Attempt) {
 
 fn exchange_of(call: &Arc<Call>, job: &Job, attempt: Attempt, attempts: u32) -> Exchange {
     // Microseconds are as much as a clock can tell.
-    let latency_ms = (attempt.latency.as_secs_f64() * 1e6).round() / 1e3;
+    let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
     let answer = Answered {
         reply: attempt.reply,
         attempts,
-        latency_ms,
+        latency_ms: ms(attempt.latency),
+        first_token_ms: attempt.first_token.map(ms),
         sent_at: attempt.sent_at,
     };
     Exchange {

@@ -5,6 +5,10 @@
 
 pub mod feature;
 pub mod form;
+pub mod logprob;
+pub mod media;
+mod outcome;
+pub mod task;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +18,12 @@ use serde_json::{Map, Value};
 
 use crate::digest::Digest;
 use crate::stats::rng::SplitMix64;
+pub use outcome::Outcome;
+
 use form::Form;
+use logprob::TokenLogprob;
+use media::Media;
+use task::{Judgement, Task, Vector};
 
 /// A wire format that Regauge speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,6 +45,12 @@ pub enum WireFormat {
     Mistral,
     /// Cohere chat, version 2.
     Cohere,
+    /// AWS Bedrock Converse.
+    Bedrock,
+    /// A JSON interface of one's own.
+    Http,
+    /// A local program.
+    Command,
 }
 
 impl WireFormat {
@@ -49,6 +64,9 @@ impl WireFormat {
         Self::Ollama,
         Self::Mistral,
         Self::Cohere,
+        Self::Bedrock,
+        Self::Http,
+        Self::Command,
     ];
 
     /// Its name in files and reports.
@@ -62,6 +80,9 @@ impl WireFormat {
             Self::Ollama => "ollama",
             Self::Mistral => "mistral",
             Self::Cohere => "cohere",
+            Self::Bedrock => "bedrock",
+            Self::Http => "http",
+            Self::Command => "command",
         }
     }
 }
@@ -79,6 +100,9 @@ pub enum Message {
     User {
         /// The text.
         text: String,
+        /// What goes with it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        media: Vec<Media>,
     },
     /// What the model said.
     Assistant {
@@ -174,6 +198,12 @@ pub struct Params {
     /// Whether several tools may be called in one turn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parallel_tool_calls: Option<bool>,
+    /// Whether it is said how likely the tokens of the answer were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logprobs: Option<bool>,
+    /// Whether the answer is read while it is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream: Option<bool>,
     /// Fields that go into the body as they are.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub extra: Map<String, Value>,
@@ -203,6 +233,8 @@ impl Params {
                 .clone()
                 .or_else(|| self.reasoning_effort.clone()),
             parallel_tool_calls: other.parallel_tool_calls.or(self.parallel_tool_calls),
+            logprobs: other.logprobs.or(self.logprobs),
+            stream: other.stream.or(self.stream),
             extra,
         }
     }
@@ -218,7 +250,10 @@ pub struct Request {
     pub alias: String,
     /// The model id that the endpoint is asked for.
     pub model: String,
-    /// The conversation so far.
+    /// What is asked for.
+    #[serde(default, skip_serializing_if = "Task::is_chat")]
+    pub task: Task,
+    /// The conversation so far; or, one text a message, what is turned into vectors or judged.
     pub messages: Vec<Message>,
     /// The tools on offer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -238,6 +273,11 @@ pub struct Request {
 }
 
 impl Request {
+    /// Whether the answer is asked for as a stream.
+    pub fn streams(&self) -> bool {
+        self.params.stream == Some(true)
+    }
+
     /// The seed to send for the `repeat`-th time, below 2^31, which every endpoint takes. It is drawn from the seed of the
     /// parameters and the digest of the request: with one seed for all cases of a repeat, a draw that is unlucky for one
     /// is unlucky for all, and trials of different cases were no separate draws.
@@ -268,9 +308,25 @@ impl Message {
     pub fn text(&self) -> &str {
         match self {
             Self::System { text }
-            | Self::User { text }
+            | Self::User { text, .. }
             | Self::Assistant { text, .. }
             | Self::Tool { text, .. } => text,
+        }
+    }
+
+    /// The images and documents that go with it.
+    pub fn media(&self) -> &[Media] {
+        match self {
+            Self::User { media, .. } => media,
+            Self::System { .. } | Self::Assistant { .. } | Self::Tool { .. } => &[],
+        }
+    }
+
+    /// The place for images and documents, in a turn that can have them.
+    pub fn media_mut(&mut self) -> Option<&mut Vec<Media>> {
+        match self {
+            Self::User { media, .. } => Some(media),
+            Self::System { .. } | Self::Assistant { .. } | Self::Tool { .. } => None,
         }
     }
 
@@ -386,6 +442,15 @@ pub struct Response {
     /// Reasoning that the endpoint showed; never part of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<String>,
+    /// How likely its tokens were, where that was asked and is said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logprobs: Vec<TokenLogprob>,
+    /// A vector for each text, in their order, where that was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vectors: Vec<Vector>,
+    /// A judgement of each text, in their order, where that was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub judgements: Vec<Judgement>,
     /// Why it ended.
     pub finish: Finish,
     /// The endpoint's own word for that.
@@ -490,78 +555,6 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The end of a trial.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// An answer.
-    Ok,
-    /// The model refused. That is behaviour, and is scored.
-    Refused,
-    /// The answer was cut at the token limit. That is behaviour, and is scored.
-    Truncated,
-    /// A content filter cut or withheld the answer. That is behaviour, and is scored.
-    Filtered,
-    /// No answer within the time limit.
-    Timeout,
-    /// The endpoint had no room for us, up to the last attempt.
-    RateLimited,
-    /// The endpoint failed or could not be reached.
-    ProviderError,
-    /// What came back could not be read.
-    Unparseable,
-    /// The run was interrupted before this trial.
-    Cancelled,
-    /// The run gave this trial up: its budget or time was spent, or the endpoint was down.
-    Skipped,
-}
-
-impl Outcome {
-    /// All of them, in the order of reports.
-    pub const ALL: &[Self] = &[
-        Self::Ok,
-        Self::Refused,
-        Self::Truncated,
-        Self::Filtered,
-        Self::Timeout,
-        Self::RateLimited,
-        Self::ProviderError,
-        Self::Unparseable,
-        Self::Cancelled,
-        Self::Skipped,
-    ];
-
-    /// Whether the model behaved in a way that can be scored. The others are missing, and stay in the denominator.
-    pub fn is_measured(self) -> bool {
-        matches!(
-            self,
-            Self::Ok | Self::Refused | Self::Truncated | Self::Filtered
-        )
-    }
-
-    /// Its name in files and reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Refused => "refused",
-            Self::Truncated => "truncated",
-            Self::Filtered => "filtered",
-            Self::Timeout => "timeout",
-            Self::RateLimited => "rate-limited",
-            Self::ProviderError => "provider-error",
-            Self::Unparseable => "unparseable",
-            Self::Cancelled => "cancelled",
-            Self::Skipped => "skipped",
-        }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
 /// How a request was answered, if at all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -650,6 +643,9 @@ pub struct Answered {
     pub attempts: u32,
     /// Milliseconds from the sending of the last attempt to the end of its reply, without any waiting in a queue.
     pub latency_ms: f64,
+    /// Of these, until the first piece of a streamed answer was there; `None` where it was not streamed or is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_token_ms: Option<f64>,
     /// When the last attempt was sent: milliseconds since 1970, UTC.
     pub sent_at: i64,
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::digest::Digest;
-use crate::engine::endpoint::Endpoint;
+use crate::engine::endpoint::{Endpoint, Surroundings};
 use crate::engine::keeper::Keeper;
 use crate::engine::{Ends, Engine, Event, GivenUp};
 use crate::error::{Error, Result};
@@ -235,14 +235,12 @@ impl Execution<'_> {
             .as_ref()
             .map(|file| self.workspace.path(file));
         let price = subject.price.clone();
-        let redactor = self.workspace.redactor();
-        let mut endpoint = Endpoint::new(
-            &subject.alias,
-            &subject.model,
-            price,
-            ca_file.as_deref(),
-            redactor,
-        )?;
+        let surroundings = Surroundings {
+            folder: &self.workspace.root,
+            ca_file: ca_file.as_deref(),
+            redactor: self.workspace.redactor(),
+        };
+        let mut endpoint = Endpoint::new(&subject.alias, &subject.model, price, surroundings)?;
         endpoint.concurrency = self.options.concurrency.unwrap_or(endpoint.concurrency);
         Ok(endpoint)
     }

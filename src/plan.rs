@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::digest::Digest;
 use crate::document::{Data, Document, Source};
 use crate::error::{Diagnostic, Place, Problems, Result};
+use crate::exchange::task::Task;
 use crate::exchange::{Answered, Params, Request, Usage};
 use crate::golden::Dataset;
 use crate::prompt::{self, Prompt, PromptRef};
@@ -191,6 +192,7 @@ impl Plan {
             provider: subject.model.host.format,
             alias: subject.alias.clone(),
             model: subject.model.model.clone(),
+            task: Task::Chat,
             messages: subject.prompt.render(&case.id, &case.vars)?,
             tools: subject.prompt.tools.clone(),
             tool_choice: subject.prompt.tool_choice.clone(),
@@ -208,6 +210,7 @@ impl Plan {
         let answer = Answer {
             response,
             latency_ms: answered.latency_ms,
+            first_token_ms: answered.first_token_ms,
             cost,
         };
         let source = &self.dataset.cases[case];

@@ -4,8 +4,11 @@
 //! body in Jinja. Role lines are found before anything is rendered, so a value that contains `system:` can never open
 //! a turn.
 
+mod attach;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
@@ -19,6 +22,7 @@ use crate::shape::{Field, Shape};
 use crate::text::suggest;
 use crate::workspace::Workspace;
 use crate::workspace::params::{PARAMS, read_params};
+use attach::Attachment;
 
 /// Instructions that one rendering may take: far above any prompt, far below a hang.
 const FUEL: u64 = 1_000_000;
@@ -67,6 +71,8 @@ pub const SHAPE: Shape = Shape::Record(&[
         OUTPUT,
         "a JSON Schema that the endpoint shall hold the answer to",
     ),
+    attach::IMAGES,
+    attach::DOCUMENTS,
     Field::optional("tools", Shape::List(&TOOL), "tools that the model may call"),
     Field::optional(
         "tool_choice",
@@ -129,7 +135,10 @@ pub struct Prompt {
     pub digest: Digest,
     source: Source,
     turns: Vec<Turn>,
+    attachments: Vec<Attachment>,
     environment: Environment<'static>,
+    /// The folder that files are attached from.
+    folder: PathBuf,
 }
 
 /// A role with the part of the file that holds its template.
@@ -361,6 +370,11 @@ fn labelled(
 /// Reads and checks one version.
 pub fn read(workspace: &Workspace, name: &str, version: u32) -> Result<Prompt> {
     let source = workspace.read(&format!("prompts/{name}/v{version}.md"))?;
+    parse(source, name, version, &workspace.root)
+}
+
+/// The same for a text that was read already.
+pub fn parse(source: Source, name: &str, version: u32, folder: &Path) -> Result<Prompt> {
     let digest = Digest::of_bytes(source.text.as_bytes());
     let (front, body) = split_front_matter(&source)?;
     let document = Document::parse_part(source.clone(), front)?;
@@ -374,7 +388,8 @@ pub fn read(workspace: &Workspace, name: &str, version: u32) -> Result<Prompt> {
     problems.finish()?;
 
     let turns = split_turns(&source, body)?;
-    let environment = compile(&source, &turns)?;
+    let mut environment = compile(&source, &turns)?;
+    let attachments = attach::read(&document, &mut environment)?;
     let prompt = Prompt {
         name: name.to_owned(),
         version,
@@ -402,7 +417,9 @@ pub fn read(workspace: &Workspace, name: &str, version: u32) -> Result<Prompt> {
         digest,
         source,
         turns,
+        attachments,
         environment,
+        folder: folder.to_owned(),
     };
     prompt.check_variables()?;
     Ok(prompt)
@@ -583,10 +600,18 @@ impl Prompt {
             values.insert(name.clone(), Value::from(Serde(value)));
         }
         let context = Value::from(values);
-        self.turns
-            .iter()
+        let turns = self.turns.iter();
+        let messages: Result<Vec<Message>> = turns
             .map(|turn| self.render_turn(turn, &context, case))
-            .collect()
+            .collect();
+        let mut messages = messages?;
+        let last = messages.iter_mut().rev();
+        for message in last.filter_map(Message::media_mut).take(1) {
+            for attachment in &self.attachments {
+                message.extend(attachment.load(&self.environment, &context, &self.folder)?);
+            }
+        }
+        Ok(messages)
     }
 
     fn render_turn(&self, turn: &Turn, context: &Value, case: &str) -> Result<Message> {
@@ -602,7 +627,10 @@ impl Prompt {
         })?;
         Ok(match turn.role {
             Role::System => Message::System { text },
-            Role::User => Message::User { text },
+            Role::User => Message::User {
+                text,
+                media: Vec::new(),
+            },
             Role::Assistant => Message::Assistant {
                 text,
                 tool_calls: Vec::new(),
@@ -613,7 +641,8 @@ impl Prompt {
     /// Every variable of the templates is an input, and every input is used.
     fn check_variables(&self) -> Result<()> {
         let mut problems = Problems::default();
-        let mut used = Vec::new();
+        let (inputs, environment) = (&self.inputs, &self.environment);
+        let mut used = attach::check(&self.attachments, environment, inputs, &mut problems);
         for turn in &self.turns {
             let Ok(template) = self.environment.get_template(&turn.template) else {
                 continue;

@@ -4,31 +4,48 @@
 //! answer 400 to parameters that they do not know. What a reply says is taken as data of a stranger: it may be HTML,
 //! cut, or of any other shape, and becomes a failure with a reason, never a panic.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use crate::exchange::feature::Feature;
+use crate::exchange::form::Form;
+use crate::exchange::logprob::TokenLogprob;
+use crate::exchange::task::Task;
 use crate::exchange::{Failure, Finish, Request, Response, ToolChoice, Usage, WireFormat};
 use crate::secret::Secret;
+use crate::units::count;
 
 mod anthropic;
 mod azure;
+mod bedrock;
 mod cohere;
+mod command;
+mod embedding;
 mod failure;
+mod framing;
 mod gemini;
+mod http;
 mod mistral;
+mod moderation;
 mod ollama;
 mod openai;
 pub mod price;
 mod responses;
 mod retry_after;
+pub mod sigv4;
+mod stream;
 #[cfg(test)]
 mod testing;
 mod turns;
 
+pub use failure::plain as one_line;
 pub use retry_after::LONGEST_WAIT;
+pub use stream::Stream;
+
+use stream::Streaming;
 
 /// More tokens than any call can have; a count above it is taken as not said, so that sums cannot overflow.
 const MOST_TOKENS: u64 = 1 << 40;
@@ -117,9 +134,38 @@ struct Codec {
     body: fn(&Request, u32) -> Map<String, Value>,
     /// What a successful body says, or why it says nothing.
     response: fn(&Value) -> Result<Response, &'static str>,
+    /// How it streams, if it does.
+    streaming: Option<Streaming>,
 }
 
-fn codec(format: WireFormat) -> &'static Codec {
+fn codec(request: &Request) -> &'static Codec {
+    use WireFormat::{AzureOpenai, Gemini, Mistral, Ollama, Openai, OpenaiResponses};
+    match (request.task, request.provider) {
+        (Task::Chat, format) => codec_of_chat(format),
+        (Task::Embed, Openai | OpenaiResponses | AzureOpenai | Mistral) => &embedding::CODEC,
+        (Task::Embed, Gemini) => &gemini::EMBEDDING,
+        (Task::Embed, Ollama) => &ollama::EMBEDDING,
+        (Task::Moderate, Openai | OpenaiResponses) => &moderation::CODEC,
+        (Task::Embed | Task::Moderate, _) => &NONE,
+    }
+}
+
+/// What stands for a task that a format has not.
+const NONE: Codec = Codec {
+    lacks: &[],
+    unsupported: |request| {
+        vec![match request.task {
+            Task::Embed => "has no embeddings".to_owned(),
+            Task::Chat | Task::Moderate => "has no moderation".to_owned(),
+        }]
+    },
+    path: |_| Path::default(),
+    body: |_, _| Map::new(),
+    response: |_| Err("a reply to what cannot be asked"),
+    streaming: None,
+};
+
+fn codec_of_chat(format: WireFormat) -> &'static Codec {
     match format {
         WireFormat::Openai => &openai::CODEC,
         WireFormat::Anthropic => &anthropic::CODEC,
@@ -129,6 +175,9 @@ fn codec(format: WireFormat) -> &'static Codec {
         WireFormat::Ollama => &ollama::CODEC,
         WireFormat::Mistral => &mistral::CODEC,
         WireFormat::Cohere => &cohere::CODEC,
+        WireFormat::Bedrock => &bedrock::CODEC,
+        WireFormat::Http => &http::CODEC,
+        WireFormat::Command => &command::CODEC,
     }
 }
 
@@ -157,9 +206,12 @@ pub struct Refusal {
 
 /// The HTTP request that asks `request` for the `repeat`-th time, counted from 1.
 pub fn encode(request: &Request, repeat: u32) -> HttpRequest {
-    let codec = codec(request.provider);
+    let codec = codec(request);
     let mut body = (codec.body)(request, repeat);
-    merge(&mut body, &request.params.extra);
+    // Gemini has a body for each text, each with the fields of `extra`.
+    if (request.task, request.provider) != (Task::Embed, WireFormat::Gemini) {
+        merge(&mut body, &request.params.extra);
+    }
     let mut headers = vec![("content-type", "application/json".to_owned())];
     if request.provider == WireFormat::Anthropic {
         headers.push(("anthropic-version", anthropic::VERSION.to_owned()));
@@ -193,7 +245,10 @@ pub fn auth(format: WireFormat, key: &Secret) -> (&'static str, String) {
         | WireFormat::OpenaiResponses
         | WireFormat::Ollama
         | WireFormat::Mistral
-        | WireFormat::Cohere => bearer(key),
+        | WireFormat::Cohere
+        | WireFormat::Bedrock
+        | WireFormat::Http
+        | WireFormat::Command => bearer(key),
     }
 }
 
@@ -205,7 +260,7 @@ pub fn bearer(token: &Secret) -> (&'static str, String) {
 /// What of the request its wire format cannot carry, one lower-case fragment each. It is empty for a request that can
 /// be sent as it is; any other is to be refused before the first call, since [`encode`] would have to drop something.
 pub fn unsupported(request: &Request) -> Vec<String> {
-    let codec = codec(request.provider);
+    let codec = codec(request);
     let mut problems = unreadable_answers(request);
     problems.extend(impossible_choice(request));
     let whom = format!("the format {}", request.provider.name());
@@ -218,22 +273,59 @@ pub fn unsupported(request: &Request) -> Vec<String> {
 /// What the endpoint answered, or why that is no answer.
 pub fn decode(request: &Request, reply: &HttpReply<'_>) -> Result<Response, Refusal> {
     if !(200..300).contains(&reply.status) {
-        return failure::prompt_filtered(reply).ok_or_else(|| failure::of_status(reply));
+        return failure::prompt_filtered(reply).ok_or_else(|| {
+            let mut refusal = failure::of_status(reply);
+            let body = serde_json::from_slice(reply.body).unwrap_or_default();
+            if let Some(message) = http::error(request, &body) {
+                refusal.failure.message = failure::plain(&message);
+            }
+            refusal
+        });
     }
-    let body: Value = serde_json::from_slice(reply.body)
+    let mut body: Value = serde_json::from_slice(reply.body)
         .map_err(|error| failure::unparseable(reply, failure::why_no_json(reply.body, &error)))?;
+    if let (Value::Array(events), Some(streaming), true) =
+        (&mut body, &codec(request).streaming, request.streams())
+    {
+        body = stream::joined(streaming, std::mem::take(events))
+            .map_err(|why| failure::unparseable(reply, why.to_owned()))?;
+    }
+    if let Some(message) = http::error(request, &body) {
+        return Err(failure::said_to_be_one(reply, &message));
+    }
     if let Some(refusal) = failure::inside_success(reply, &body) {
         return Err(refusal);
     }
-    let mut response = (codec(request.provider).response)(&body)
-        .map_err(|why| failure::unparseable(reply, why.to_owned()))?;
+    let form = request.form.as_ref().and_then(Form::http);
+    let response = match form {
+        Some(form) => http::response(&form.answer, &body),
+        None => (codec(request).response)(&body),
+    };
+    let response = response
+        .map_err(Cow::from)
+        .and_then(|response| answers_each(request, response));
+    let mut response = response.map_err(|why| failure::unparseable(reply, why.into()))?;
     let id_of_body = response.request_id.take();
     response.request_id = request_id(reply, &body).or(id_of_body);
     Ok(response)
 }
 
+/// Where there is one thing for each text, there must be as many.
+fn answers_each(request: &Request, response: Response) -> Result<Response, Cow<'static, str>> {
+    let (found, what) = match request.task {
+        Task::Chat => return Ok(response),
+        Task::Embed => (response.vectors.len(), "vector"),
+        Task::Moderate => (response.judgements.len(), "judgement"),
+    };
+    let texts = request.messages.len();
+    if found == texts {
+        return Ok(response);
+    }
+    Err(format!("{} for {}", count(found, what), count(texts, "text")).into())
+}
+
 fn request_id(reply: &HttpReply<'_>, body: &Value) -> Option<String> {
-    ["x-request-id", "request-id"]
+    ["x-request-id", "request-id", "x-amzn-requestid"]
         .into_iter()
         .find_map(|name| (reply.header)(name).filter(|id| !id.is_empty()))
         .map(str::to_owned)
@@ -245,7 +337,7 @@ fn unreadable_answers(request: &Request) -> Vec<String> {
     let extra = &request.params.extra;
     let mut problems = Vec::new();
     if extra.get("stream").is_some_and(|stream| *stream != false) {
-        problems.push("`stream` cannot be set: answers are read whole".to_owned());
+        problems.push("`stream` is a parameter of its own: set it beside `extra`".to_owned());
     }
     if extra.get("n").is_some_and(|n| *n != 1) {
         problems.push("`n` cannot be set: use `trials` to ask several times".to_owned());
@@ -282,7 +374,22 @@ fn blank(finish: Finish, finish_raw: Option<String>) -> Response {
         model: None,
         fingerprint: None,
         request_id: None,
+        logprobs: Vec::new(),
+        vectors: Vec::new(),
+        judgements: Vec::new(),
     }
+}
+
+/// The tokens of a list that have a text and a number.
+fn logprobs(items: Option<&Value>, token: &str, number: &str) -> Vec<TokenLogprob> {
+    let items = items.and_then(Value::as_array).into_iter().flatten();
+    let tokens = items.filter_map(|item| {
+        Some(TokenLogprob {
+            token: item.get(token)?.as_str()?.to_owned(),
+            logprob: item.get(number)?.as_number()?.clone(),
+        })
+    });
+    tokens.collect()
 }
 
 /// Puts a field into a body, where there is a value for it.
@@ -316,7 +423,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    use super::testing::{RECEIVED_AT, blank_request, received, recorded, request, shown};
+    use super::testing::{RECEIVED_AT, blank_request, received, recorded, request, sent, shown};
     use super::*;
     use crate::exchange::{FailureKind, Outcome};
 
@@ -402,6 +509,7 @@ mod tests {
             ("ollama", WireFormat::Ollama),
             ("mistral", WireFormat::Mistral),
             ("cohere", WireFormat::Cohere),
+            ("bedrock-converse", WireFormat::Bedrock),
         ] {
             for (name, file) in recorded(folder, ".response.json") {
                 if file["status"] != 200 || name == "failed" {
@@ -549,7 +657,7 @@ mod tests {
         assert_eq!(
             with(json!({"stream": true, "n": 2})),
             [
-                "`stream` cannot be set: answers are read whole",
+                "`stream` is a parameter of its own: set it beside `extra`",
                 "`n` cannot be set: use `trials` to ask several times",
             ]
         );
@@ -573,6 +681,42 @@ mod tests {
             ["`tool_choice` names `look_up`, which is not among the tools"]
         );
         assert!(choosing(tool("look_up")).is_empty());
+    }
+
+    #[test]
+    fn images_and_documents_travel_in_the_way_of_each_format() {
+        let media = json!([
+            {"kind": "image", "media_type": "image/png", "name": "a.png", "source": {"data": "QQ=="}},
+            {"kind": "image", "media_type": "image/jpeg", "name": "b", "source": {"url": "https://h/b"}},
+            {"kind": "document", "media_type": "application/pdf", "name": "c (1).pdf", "source": {"data": "Qg=="}},
+            {"kind": "document", "media_type": "application/pdf", "name": "d.pdf", "source": {"url": "https://h/d.pdf"}},
+        ]);
+        let mut all = BTreeMap::new();
+        for &format in WireFormat::ALL {
+            let asking = |media: &[Value]| {
+                request(json!({
+                    "provider": format, "model": "m", "params": {"max_tokens": 9},
+                    "messages": [{"role": "user", "text": "What is it?", "media": media}],
+                }))
+            };
+            let each = media.as_array().expect("it stands above").iter();
+            let lacks =
+                |problem: &String| problem.contains("image") || problem.contains("document");
+            let carried: Vec<Value> = each
+                .filter(|one| {
+                    !unsupported(&asking(std::slice::from_ref(one)))
+                        .iter()
+                        .any(lacks)
+                })
+                .cloned()
+                .collect();
+            let body = sent(&asking(&carried));
+            let place = ["/messages/0", "/input/0", "/contents/0"];
+            let turn = place.iter().find_map(|place| body.pointer(place));
+            let problems = unsupported(&asking(media.as_array().expect("it stands above")));
+            all.insert(format, json!({"turn": turn, "lacks": problems}));
+        }
+        insta::assert_json_snapshot!("media", all);
     }
 
     /// JSON whose fields bear the names that are looked for, with anything in them.

@@ -62,6 +62,9 @@ pub enum Unit {
     Tokens,
     /// Words.
     Words,
+    /// Tokens a second.
+    #[serde(rename = "tokens-per-second")]
+    TokensPerSecond,
 }
 
 impl Unit {
@@ -78,6 +81,7 @@ impl Unit {
             Self::Usd => format!("${value:.6}"),
             Self::Tokens => format!("{value:.1} tokens"),
             Self::Words => format!("{value:.1} words"),
+            Self::TokensPerSecond => format!("{value:.1} tokens/s"),
         }
     }
 }
@@ -89,6 +93,8 @@ pub struct Answer<'a> {
     pub response: &'a Response,
     /// How long it took; not finite where nobody knows.
     pub latency_ms: f64,
+    /// Of these, until the first piece of a streamed answer; `None` where it was not streamed or nobody knows.
+    pub first_token_ms: Option<f64>,
     /// What it cost, where that is known.
     pub cost: Option<Cost>,
 }

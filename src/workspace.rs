@@ -1,5 +1,7 @@
 //! The workspace: the folder that holds `regauge.yaml`, and what that file says of models, limits and privacy.
 
+pub mod aws;
+mod form;
 pub mod history;
 pub mod host;
 pub mod model;
@@ -320,7 +322,7 @@ mod tests {
     fn every_parameter_of_the_shape_is_one_that_is_sent() {
         let text = format!(
             "{SMALL}    params: {{ temperature: 0.5, top_p: 0.9, top_k: 3, max_tokens: 8, seed: 7, \
-            stop: [x], frequency_penalty: 1, presence_penalty: -1, reasoning_effort: low, parallel_tool_calls: true, \
+            stop: [x], frequency_penalty: 1, presence_penalty: -1, reasoning_effort: low, parallel_tool_calls: true, logprobs: true, stream: true, \
             extra: {{ a: 1 }} }}\n"
         );
         let workspace = load(&text, &[]).unwrap();

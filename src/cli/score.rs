@@ -30,8 +30,8 @@ pub(super) struct ScoreArgs {
     /// The approved output.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     expected: Option<String>,
-    /// A file of JSON lines with `scorer`, `output`, `expected`, and `vars`, `tags`, `tool_calls`, `latency_ms`, `usage`
-    /// where the scorer needs them; `-` is standard input. One score a line comes out.
+    /// A file of JSON lines with `scorer`, `output`, `expected`, and `vars`, `tags`, `tool_calls`, `latency_ms`,
+    /// `first_token_ms`, `usage` where the scorer needs them; `-` is standard input. One score a line comes out.
     #[arg(long, conflicts_with_all = ["scorer", "output", "expected"], value_name = "FILE")]
     cases: Option<PathBuf>,
     /// Print scores as JSON.
@@ -40,7 +40,7 @@ pub(super) struct ScoreArgs {
 }
 
 /// A line of `--cases`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
     scorer: Value,
@@ -56,6 +56,8 @@ struct Line {
     tool_calls: Vec<ToolCall>,
     #[serde(default)]
     latency_ms: Option<f64>,
+    #[serde(default)]
+    first_token_ms: Option<f64>,
     #[serde(default)]
     usage: Usage,
     #[serde(default)]
@@ -76,17 +78,9 @@ pub(super) fn run(args: &ScoreArgs, console: &Console) -> Result<Exit> {
         let expected = args.expected.clone().map(Value::String);
         let scorer = compile(Source::new("--scorer", scorer))?;
         let line = Line {
-            scorer: Value::Null,
             output,
             expected,
-            vars: Map::new(),
-            tags: Vec::new(),
-            tool_calls: Vec::new(),
-            latency_ms: None,
-            usage: Usage::default(),
-            cost_usd: None,
-            finish: None,
-            id: None,
+            ..Line::default()
         };
         let score = grade(&scorer, &line);
         console.line(&if args.json {
@@ -179,10 +173,14 @@ fn grade(scorer: &Scorer, line: &Line) -> Value {
         model: None,
         fingerprint: None,
         request_id: None,
+        logprobs: Vec::new(),
+        vectors: Vec::new(),
+        judgements: Vec::new(),
     };
     let answer = Answer {
         response: &response,
         latency_ms: line.latency_ms.unwrap_or(f64::NAN),
+        first_token_ms: line.first_token_ms,
         cost: line.cost_usd.and_then(Cost::from_usd),
     };
     let target = Target {

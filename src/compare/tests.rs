@@ -110,6 +110,9 @@ fn trial(case: usize, repeat: usize, outcome: char) -> TrialRecord {
             model: None,
             fingerprint: None,
             request_id: None,
+            logprobs: Vec::new(),
+            vectors: Vec::new(),
+            judgements: Vec::new(),
         }))
     };
     let score = Score {
@@ -143,6 +146,7 @@ fn trial(case: usize, repeat: usize, outcome: char) -> TrialRecord {
             reply,
             attempts: 1,
             latency_ms: 1.0,
+            first_token_ms: None,
             sent_at: 0,
         }),
     }

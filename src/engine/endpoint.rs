@@ -8,16 +8,17 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, redirect};
 use tokio::time::Instant;
 
+use super::program::Program;
+use super::receive::{Received, Refused, failure, receive};
+use super::signer::Signer;
 use crate::error::{Diagnostic, Error, Place, Result};
-use crate::exchange::{Call, Failure, FailureKind, Reply, Request, Response};
+use crate::exchange::{Call, Failure, FailureKind, Reply, Request, Response, WireFormat};
 use crate::provider::price::Price;
 use crate::provider::{self, HttpReply};
 use crate::secret::{Redactor, Secret};
 use crate::units::show_duration;
 use crate::workspace::model::{Model, is_address, no_address};
 
-/// Bytes of an unpacked body that are read; a longer one is no answer.
-const LONGEST_BODY: usize = 32 * 1024 * 1024;
 /// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(90);
 
@@ -36,10 +37,31 @@ pub struct Endpoint {
     pub retries: u32,
     /// What tokens cost, where that is known.
     pub price: Option<Price>,
-    base_url: String,
     timeout: Duration,
-    client: Client,
+    way: Way,
     redactor: Redactor,
+}
+
+/// How a model is reached.
+#[derive(Debug)]
+enum Way {
+    Http {
+        base_url: String,
+        client: Client,
+        signer: Option<Signer>,
+    },
+    Command(Program),
+}
+
+/// What of the workspace an endpoint needs.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// The folder of the workspace, in which programs are started.
+    pub folder: &'a Path,
+    /// A file of further certificate authorities.
+    pub ca_file: Option<&'a Path>,
+    /// What takes all secrets out of what comes back.
+    pub redactor: Redactor,
 }
 
 /// What came of an attempt.
@@ -49,8 +71,10 @@ pub struct Attempt {
     pub reply: Reply,
     /// How long the endpoint asked us to wait before the next attempt.
     pub wait: Option<Duration>,
-    /// From the sending to the end of the reply.
+    /// From the sending to the end of the answer.
     pub latency: Duration,
+    /// From the sending to the first piece of a streamed answer.
+    pub first_token: Option<Duration>,
     /// When it was sent: milliseconds since 1970, UTC.
     pub sent_at: i64,
 }
@@ -61,35 +85,13 @@ impl Endpoint {
         alias: &str,
         model: &Model,
         price: Option<Price>,
-        ca_file: Option<&Path>,
-        redactor: Redactor,
+        surroundings: Surroundings<'_>,
     ) -> Result<Self> {
-        let base_url = model.base_url.get()?.to_owned();
-        if !is_address(&base_url) {
-            return Err(no_address(model.place.clone()).into());
-        }
-        let headers = headers_of(model)?;
-        let mut builder = Client::builder()
-            .default_headers(headers)
-            .user_agent(concat!("regauge/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(model.connect_timeout)
-            .pool_max_idle_per_host(model.concurrency)
-            .pool_idle_timeout(IDLE)
-            .tcp_nodelay(true)
-            // A key must not follow a redirect to another host, and a POST must not become a GET.
-            .redirect(redirect::Policy::none())
-            // Every attempt is ours: counted, charged, recorded.
-            .retry(reqwest::retry::never());
-        if let Some(file) = ca_file {
-            builder = builder.tls_certs_merge(certificates(file)?);
-        }
-        let client = builder.build().map_err(|error| {
-            Error::from(
-                Diagnostic::new(format!("cannot prepare calls to `{alias}`"))
-                    .at(model.place.clone())
-                    .because(&error),
-            )
-        })?;
+        let way = if model.host.format == WireFormat::Command {
+            Way::Command(Program::new(model, surroundings.folder.to_owned())?)
+        } else {
+            Way::http(alias, model, surroundings.ca_file)?
+        };
         Ok(Self {
             alias: alias.to_owned(),
             concurrency: model.concurrency,
@@ -97,31 +99,31 @@ impl Endpoint {
             tokens_per_minute: model.tokens_per_minute,
             retries: model.retries,
             price,
-            base_url,
             timeout: model.timeout,
-            client,
-            redactor,
+            way,
+            redactor: surroundings.redactor,
         })
     }
 
     /// Sends a call once and waits for all of its reply, at most the time limit of the model.
     pub async fn attempt(&self, call: &Call, repeat: u32) -> Attempt {
-        let http = provider::encode(&call.request, repeat);
-        let mut request = self.client.post(http.url(&self.base_url));
-        for (name, value) in &http.headers {
-            request = request.header(*name, value);
-        }
-        let request = request.body(http.body);
         let sent_at = now_ms();
         let started = Instant::now();
-        let received = match tokio::time::timeout(self.timeout, receive(request)).await {
+        let received = match tokio::time::timeout(self.timeout, self.way.ask(call, repeat)).await {
             Ok(received) => received,
             Err(_) => Err(failure(
                 FailureKind::Timeout,
+                None,
                 format!("no answer within {}", show_duration(self.timeout)),
             )),
         };
-        let latency = started.elapsed();
+        let (latency, first_token) = match &received {
+            Ok(received) => {
+                let since = |at: Instant| at.duration_since(started);
+                (since(received.ended), received.began.map(since))
+            }
+            Err(_) => (started.elapsed(), None),
+        };
         let (reply, wait) = match received.and_then(|received| self.read(&call.request, &received))
         {
             Ok(reply) => (reply, None),
@@ -131,6 +133,7 @@ impl Endpoint {
             reply,
             wait,
             latency,
+            first_token,
             sent_at,
         }
     }
@@ -159,15 +162,29 @@ impl Endpoint {
         };
         match provider::decode(request, &reply) {
             Ok(response) => Ok(Reply::Response(Box::new(self.scrub_response(response)))),
-            Err(refusal) => Err(Refused {
-                failure: refusal.failure,
-                wait: refusal.wait,
-            }),
+            Err(mut refusal) => {
+                if matches!(self.way, Way::Command(_)) {
+                    // A program has no status of HTTP.
+                    refusal.failure.status = None;
+                }
+                Err(Refused {
+                    failure: refusal.failure,
+                    wait: refusal.wait,
+                })
+            }
         }
     }
 
     /// Headers and escapes that the reader of the body took away may still hold a secret.
     fn scrub_response(&self, mut response: Response) -> Response {
+        // A secret may stand in the tokens piece by piece.
+        let tokens = response.logprobs.iter().map(|it| it.token.as_str());
+        if matches!(
+            self.redactor.scrub(&tokens.collect::<String>()),
+            Cow::Owned(_)
+        ) {
+            response.logprobs.clear();
+        }
         for text in response.texts_mut() {
             if let Cow::Owned(scrubbed) = self.redactor.scrub(text) {
                 *text = scrubbed;
@@ -185,70 +202,69 @@ impl Endpoint {
     }
 }
 
-struct Received {
-    status: u16,
-    headers: HeaderMap,
-    body: Vec<u8>,
-}
-
-struct Refused {
-    failure: Failure,
-    wait: Option<Duration>,
-}
-
-async fn receive(request: reqwest::RequestBuilder) -> std::result::Result<Received, Refused> {
-    let mut response = request.send().await.map_err(|error| broken(&error))?;
-    let status = response.status().as_u16();
-    let headers = response.headers().clone();
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {
-        if body.len() + chunk.len() > LONGEST_BODY {
-            return Err(failure(
-                FailureKind::Unparseable,
-                format!("the body is longer than {LONGEST_BODY} bytes"),
-            ));
+impl Way {
+    fn http(alias: &str, model: &Model, ca_file: Option<&Path>) -> Result<Self> {
+        let base_url = model.base_url.get()?.to_owned();
+        if !is_address(&base_url) {
+            return Err(no_address(model.place.clone()).into());
         }
-        body.extend_from_slice(&chunk);
+        let mut builder = Client::builder()
+            .default_headers(headers_of(model)?)
+            .user_agent(concat!("regauge/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(model.connect_timeout)
+            .pool_max_idle_per_host(model.concurrency)
+            .pool_idle_timeout(IDLE)
+            .tcp_nodelay(true)
+            // A key must not follow a redirect to another host, and a POST must not become a GET.
+            .redirect(redirect::Policy::none())
+            // Every attempt is ours: counted, charged, recorded.
+            .retry(reqwest::retry::never());
+        if let Some(file) = ca_file {
+            builder = builder.tls_certs_merge(certificates(file)?);
+        }
+        let client = builder.build().map_err(|error| {
+            Error::from(
+                Diagnostic::new(format!("cannot prepare calls to `{alias}`"))
+                    .at(model.place.clone())
+                    .because(&error),
+            )
+        })?;
+        Ok(Self::Http {
+            base_url,
+            client,
+            signer: model.signer.as_ref().map(Signer::new).transpose()?,
+        })
     }
-    Ok(Received {
-        status,
-        headers,
-        body,
-    })
-}
 
-/// A connection that did not come about, or that broke.
-fn broken(error: &reqwest::Error) -> Refused {
-    if error.is_timeout() {
-        return failure(
-            FailureKind::Timeout,
-            "no connection within the time limit".to_owned(),
-        );
-    }
-    // The innermost cause says it in words that a person knows: "connection refused", "unexpected end of file".
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    let what = if error.is_connect() {
-        "cannot connect"
-    } else if error.is_body() || error.is_decode() {
-        "the reply was cut"
-    } else {
-        "the connection broke"
-    };
-    failure(FailureKind::Transport, format!("{what}: {cause}"))
-}
-
-fn failure(kind: FailureKind, message: String) -> Refused {
-    Refused {
-        failure: Failure {
-            kind,
-            status: None,
-            message,
-            retryable: true,
-        },
-        wait: None,
+    /// Asks, and receives all of the reply.
+    async fn ask(&self, call: &Call, repeat: u32) -> std::result::Result<Received, Refused> {
+        let http = provider::encode(&call.request, repeat);
+        let (base_url, client, signer) = match self {
+            Self::Command(program) => return Ok(Received::local(program.ask(&http.body).await?)),
+            Self::Http {
+                base_url,
+                client,
+                signer,
+            } => (base_url, client, signer),
+        };
+        let url = http.url(base_url);
+        let mut request = client.post(&url);
+        for (name, value) in &http.headers {
+            request = request.header(*name, value);
+        }
+        let mut given = None;
+        if let Some(signer) = signer {
+            let (headers, secrets) = signer.sign(&url, &http.body).await?;
+            for (name, value) in headers {
+                request = request.header(name, value);
+            }
+            given = secrets;
+        }
+        let mut received = receive(request.body(http.body), &call.request).await?;
+        if let (Some(secrets), Ok(text)) = (given, str::from_utf8(&received.body)) {
+            received.body = secrets.scrub(text).into_owned().into_bytes();
+        }
+        Ok(received)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a request may ask for that not every wire format and not every host can carry.
 
+use super::media::Media;
 use super::{Request, ToolChoice};
 
 /// Something that a request may ask for.
@@ -37,6 +38,18 @@ pub enum Feature {
     NamedTool,
     /// A schema that the endpoint holds the answer to.
     Schema,
+    /// An answer that is read while it is written.
+    Stream,
+    /// How likely tokens were.
+    Logprobs,
+    /// Images.
+    Images,
+    /// Images that the endpoint is to fetch.
+    RemoteImages,
+    /// Documents.
+    Documents,
+    /// Documents that the endpoint is to fetch.
+    RemoteDocuments,
 }
 
 impl Feature {
@@ -58,6 +71,12 @@ impl Feature {
         Self::RequiredTool,
         Self::NamedTool,
         Self::Schema,
+        Self::Stream,
+        Self::Logprobs,
+        Self::Images,
+        Self::RemoteImages,
+        Self::Documents,
+        Self::RemoteDocuments,
     ];
 
     /// What a person writes to ask for it.
@@ -79,6 +98,12 @@ impl Feature {
             Self::RequiredTool => "`tool_choice: required`",
             Self::NamedTool => "`tool_choice` of one tool",
             Self::Schema => "schema for the `output`",
+            Self::Stream => "`stream: true`",
+            Self::Logprobs => "`logprobs`",
+            Self::Images => "images",
+            Self::RemoteImages => "images by their address",
+            Self::Documents => "documents",
+            Self::RemoteDocuments => "documents by their address",
         }
     }
 
@@ -105,6 +130,12 @@ impl Feature {
             Self::RequiredTool => choice == Some(&ToolChoice::Required),
             Self::NamedTool => matches!(choice, Some(ToolChoice::Named(_))),
             Self::Schema => request.schema.is_some(),
+            Self::Stream => request.streams(),
+            Self::Logprobs => params.logprobs == Some(true),
+            Self::Images => has_media(request, Media::is_image),
+            Self::RemoteImages => has_media(request, |it| it.is_image() && it.is_remote()),
+            Self::Documents => has_media(request, |it| !it.is_image()),
+            Self::RemoteDocuments => has_media(request, |it| !it.is_image() && it.is_remote()),
         }
     }
 
@@ -115,4 +146,9 @@ impl Feature {
             .map(|feature| format!("{whom} has no {}", feature.name()))
             .collect()
     }
+}
+
+fn has_media(request: &Request, is_meant: impl Fn(&Media) -> bool) -> bool {
+    let media = request.messages.iter().flat_map(super::Message::media);
+    media.into_iter().any(is_meant)
 }

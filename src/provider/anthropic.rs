@@ -2,9 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
+use super::framing::Framing;
+use super::stream::{Step, Streaming, append, list, part, take_over};
 use super::turns::{self, Side};
 use super::{Codec, Path, blank, count_at, set, text_at};
 use crate::exchange::feature::Feature;
+use crate::exchange::media::{Media, MediaSource};
 use crate::exchange::{Finish, Message, Request, Response, Tool, ToolCall, ToolChoice, Usage};
 
 pub(super) const CODEC: Codec = Codec {
@@ -12,6 +15,7 @@ pub(super) const CODEC: Codec = Codec {
         Feature::Seed,
         Feature::FrequencyPenalty,
         Feature::PresencePenalty,
+        Feature::Logprobs,
     ],
     unsupported,
     path: |_| Path {
@@ -21,6 +25,10 @@ pub(super) const CODEC: Codec = Codec {
     },
     body: |request, _| body(request),
     response,
+    streaming: Some(Streaming {
+        framing: Framing::Sse,
+        add,
+    }),
 };
 
 /// The version of the format, sent with each request.
@@ -48,6 +56,7 @@ fn body(request: &Request) -> Map<String, Value> {
         "stop_sequences",
         Some(params.stop.clone()).filter(|stop| !stop.is_empty()),
     );
+    set(&mut body, "stream", request.streams().then_some(true));
     body
 }
 
@@ -59,6 +68,15 @@ fn unsupported(request: &Request) -> Vec<String> {
         problems.push("needs `max_tokens`".to_owned());
     }
     problems.extend(turns::impossible(&request.messages));
+    // Text has a form of its own here, and other types have none.
+    let is_other = |media: &&Media| {
+        let is_pdf = media.media_type == "application/pdf";
+        !media.is_image() && !media.is_remote() && !is_pdf
+    };
+    let media = request.messages.iter().flat_map(Message::media);
+    let others = media.filter(is_other);
+    problems
+        .extend(others.map(|media| format!("takes PDF as documents, and not `{}`", media.name)));
     problems
 }
 
@@ -86,10 +104,30 @@ fn wire_turns(messages: &[Message]) -> Vec<Value> {
 
 fn blocks(message: &Message) -> Vec<Value> {
     match message {
-        Message::System { text } | Message::User { text } => vec![text_block(text)],
+        Message::System { text } => vec![text_block(text)],
+        Message::User { text, media } => {
+            // The newest text is best read after what it is about.
+            let text = (media.is_empty() || !text.is_empty()).then(|| text_block(text));
+            media.iter().map(media_block).chain(text).collect()
+        }
         Message::Tool { call_id, text } => vec![tool_result(call_id, text)],
         Message::Assistant { text, tool_calls } => said(text, tool_calls),
     }
+}
+
+fn media_block(media: &Media) -> Value {
+    let kind = if media.is_image() {
+        "image"
+    } else {
+        "document"
+    };
+    let source = match &media.source {
+        MediaSource::Url(url) => json!({"type": "url", "url": url}),
+        MediaSource::Data(data) => {
+            json!({"type": "base64", "media_type": media.media_type, "data": data})
+        }
+    };
+    json!({"type": kind, "source": source})
 }
 
 /// One text as a plain string, anything else as a list of blocks.
@@ -201,7 +239,7 @@ fn read_block(block: &Value, response: &mut Response) -> Result<(), &'static str
         Some("tool_use") => response.tool_calls.push(ToolCall {
             id: text_at(block, "/id").unwrap_or_default(),
             name: text_at(block, "/name").ok_or("a tool call without a name")?,
-            arguments: block.get("input").map(Value::to_string).unwrap_or_default(),
+            arguments: turns::written(block.get("input")),
         }),
         Some("thinking") => {
             if let Some(text) = text_at(block, "/thinking") {
@@ -212,6 +250,77 @@ fn read_block(block: &Value, response: &mut Response) -> Result<(), &'static str
         None => return Err("a content block without `type`"),
     }
     Ok(())
+}
+
+/// Adds an event of a stream to the body.
+fn add(body: &mut Value, event: &mut Value) -> Result<Step, &'static str> {
+    let field = |name: &str| event.get(name).unwrap_or(&Value::Null);
+    match field("type").as_str() {
+        Some("message_start") => {
+            let message = event["message"].take();
+            if !message.is_object() {
+                return Err("a stream without its message");
+            }
+            *body = message;
+            *list(body, "content") = Vec::new();
+            Ok(Step::QUIET)
+        }
+        Some("content_block_start") => {
+            let block = field("content_block").clone();
+            let ours = part(list(body, "content"), event.get("index"))?;
+            let names = ["type", "id", "name"];
+            take_over(ours, &block, &names);
+            let said = ["text", "thinking"].map(|name| append(ours, name, text(&block, name)));
+            Ok(Step::saying(
+                said.contains(&true) || block["type"] == "tool_use",
+            ))
+        }
+        Some("content_block_delta") => {
+            let delta = field("delta").clone();
+            let ours = part(list(body, "content"), event.get("index"))?;
+            let said = ["text", "thinking"].map(|name| append(ours, name, text(&delta, name)));
+            let input = append(ours, "partial_json", text(&delta, "partial_json"));
+            Ok(Step::saying(input || said.contains(&true)))
+        }
+        Some("message_delta") => {
+            let names = ["stop_reason", "stop_sequence", "stop_details"];
+            take_over(body, field("delta"), &names);
+            add_usage(body, field("usage"));
+            Ok(Step::QUIET)
+        }
+        Some("message_stop") => {
+            list(body, "content").iter_mut().for_each(close_block);
+            Ok(Step::END)
+        }
+        _ => Ok(Step::QUIET),
+    }
+}
+
+fn text<'a>(fields: &'a Value, name: &str) -> Option<&'a str> {
+    fields.get(name)?.as_str()
+}
+
+/// The counts of the end take the place of those of the start.
+fn add_usage(body: &mut Value, usage: &Value) {
+    let Some(counts) = usage.as_object() else {
+        return;
+    };
+    let ours = &mut body["usage"];
+    if !ours.is_object() {
+        *ours = json!({});
+    }
+    let names: Vec<&str> = counts.keys().map(String::as_str).collect();
+    take_over(ours, usage, &names);
+}
+
+/// Makes a block of a stream what it is in a whole body.
+fn close_block(block: &mut Value) {
+    if block["type"] == "text" && block.get("text").is_none() {
+        block["text"] = "".into();
+    }
+    if block["type"] == "tool_use" {
+        block["input"] = turns::joined(&block["partial_json"]);
+    }
 }
 
 fn finish(stop_reason: &str) -> Finish {

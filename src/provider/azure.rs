@@ -4,27 +4,29 @@ use serde_json::{Map, Value};
 
 use super::{Codec, Path, openai, path_part};
 use crate::exchange::Request;
+use crate::exchange::feature::Feature;
 use crate::exchange::form::Form;
 
 pub(super) const CODEC: Codec = Codec {
-    lacks: &[],
+    lacks: &[Feature::RemoteDocuments],
     unsupported: |_| Vec::new(),
-    path,
+    path: |request| path(request, openai::PATH),
     body,
     response: openai::response,
+    streaming: openai::STREAMING,
 };
 
 /// The dated interface names the deployment in the path; the interface v1 is OpenAI's.
-fn path(request: &Request) -> Path {
+pub(super) fn path(request: &Request, rest: &str) -> Path {
     match &request.form {
         Some(Form::ApiVersion(version)) => Path {
             version: "/openai",
-            rest: format!("/deployments/{}{}", path_part(&request.model), openai::PATH),
+            rest: format!("/deployments/{}{rest}", path_part(&request.model)),
             query: Some(format!("api-version={}", path_part(version))),
         },
-        None => Path {
+        _ => Path {
             version: "/openai/v1",
-            rest: openai::PATH.to_owned(),
+            rest: rest.to_owned(),
             query: None,
         },
     }

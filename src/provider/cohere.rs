@@ -2,12 +2,20 @@
 
 use serde_json::{Map, Value, json};
 
+use super::framing::Framing;
+use super::stream::{Step, Streaming, append, list, part, take_over};
 use super::{Codec, Path, blank, count_at, openai, set, text_at, turns};
 use crate::exchange::feature::Feature;
 use crate::exchange::{Finish, Request, Response, Tool, ToolChoice, Usage};
 
 pub(super) const CODEC: Codec = Codec {
-    lacks: &[Feature::NamedTool, Feature::OneToolAtATime],
+    lacks: &[
+        Feature::NamedTool,
+        Feature::OneToolAtATime,
+        Feature::Documents,
+        // It gives them for pieces of several tokens.
+        Feature::Logprobs,
+    ],
     unsupported,
     path: |_| Path {
         version: "/v2",
@@ -16,6 +24,10 @@ pub(super) const CODEC: Codec = Codec {
     },
     body,
     response,
+    streaming: Some(Streaming {
+        framing: Framing::Sse,
+        add,
+    }),
 };
 
 fn unsupported(request: &Request) -> Vec<String> {
@@ -56,6 +68,7 @@ fn body(request: &Request, repeat: u32) -> Map<String, Value> {
     set(&mut body, "presence_penalty", params.presence_penalty);
     let thinking = params.reasoning_effort.as_deref().map(thinking);
     set(&mut body, "thinking", thinking);
+    set(&mut body, "stream", request.streams().then_some(true));
     body
 }
 
@@ -109,6 +122,48 @@ fn response(body: &Value) -> Result<Response, &'static str> {
         usage: usage(body),
         ..blank(finish, finish_raw)
     })
+}
+
+/// Adds an event of a stream to the body.
+fn add(body: &mut Value, event: &mut Value) -> Result<Step, &'static str> {
+    let delta = event.get("delta").unwrap_or(&Value::Null);
+    let message = delta.get("message").unwrap_or(&Value::Null);
+    let ours = &mut body["message"];
+    match event.get("type").and_then(Value::as_str) {
+        Some("message-start") => {
+            list(ours, "content");
+            take_over(body, event, &["id"]);
+            Ok(Step::QUIET)
+        }
+        Some("content-start" | "content-delta") => {
+            let content = message.get("content").unwrap_or(&Value::Null);
+            let block = part(list(ours, "content"), event.get("index"))?;
+            let said = ["text", "thinking"].map(|name| {
+                let text = content.get(name).and_then(Value::as_str);
+                append(block, name, text)
+            });
+            Ok(Step::saying(said.contains(&true)))
+        }
+        Some("tool-plan-delta") => {
+            let plan = message.get("tool_plan").and_then(Value::as_str);
+            Ok(Step::saying(append(ours, "tool_plan", plan)))
+        }
+        Some("tool-call-start" | "tool-call-delta") => {
+            let call = message.get("tool_calls").unwrap_or(&Value::Null);
+            let function = call.get("function").unwrap_or(&Value::Null);
+            let made = part(list(ours, "tool_calls"), event.get("index"))?;
+            take_over(made, call, &["id"]);
+            take_over(&mut made["function"], function, &["name"]);
+            let arguments = function.get("arguments").and_then(Value::as_str);
+            append(&mut made["function"], "arguments", arguments);
+            Ok(Step::saying(true))
+        }
+        Some("message-end") => {
+            take_over(body, delta, &["finish_reason", "usage", "error"]);
+            Ok(Step::END)
+        }
+        _ => Ok(Step::QUIET),
+    }
 }
 
 fn finish(reason: &str) -> Finish {

@@ -17,13 +17,29 @@ const UNPAID: [&str; 4] = ["insufficient_quota", "billing", "spend", "credit"];
 
 /// Codes that say that the endpoint gets too much, whatever the status. Overload belongs here and not to the failures
 /// of the server: the remedy is the same as for a rate limit, to ask less often.
-const TOO_MUCH: [&str; 5] = [
+const TOO_MUCH: [&str; 6] = [
     "rate_limit_exceeded",
     "rate_limit_error",
     "overloaded",
     "overloaded_error",
     "slow_down",
+    "throttlingException",
 ];
+
+/// Codes by which an endpoint says that it failed itself, in a stream whose status was already on its way.
+const ITS_FAULT: [&str; 8] = [
+    "server_error",
+    "api_error",
+    "timeout_error",
+    "internal_server_error",
+    "internalServerException",
+    "modelStreamErrorException",
+    "modelTimeoutException",
+    "serviceUnavailableException",
+];
+
+/// Codes by which it says that the request is wrong.
+const OUR_FAULT: [&str; 2] = ["invalid_request_error", "validationException"];
 
 /// The failure of a reply whose status is no success.
 pub(super) fn of_status(reply: &HttpReply<'_>) -> Refusal {
@@ -47,10 +63,16 @@ pub(super) fn inside_success(reply: &HttpReply<'_>, body: &Value) -> Option<Refu
         Some(status) => judged(status, body),
         None if is_unpaid(body) => (FailureKind::Rejected, false),
         None if is_too_much(body) => (FailureKind::RateLimited, true),
-        None if codes(body).any(|code| code == "server_error") => (FailureKind::Server, true),
+        None if codes(body).any(|code| ITS_FAULT.contains(&code)) => (FailureKind::Server, true),
+        None if codes(body).any(|code| OUR_FAULT.contains(&code)) => (FailureKind::Rejected, false),
         None => (FailureKind::Unparseable, true),
     };
     Some(refusal(reply, kind, message, retryable))
+}
+
+/// The failure of a success in which an error stands where the model says that one would.
+pub(super) fn said_to_be_one(reply: &HttpReply<'_>, message: &str) -> Refusal {
+    refusal(reply, FailureKind::Server, plain(message), true)
 }
 
 /// The failure of a success whose body is not what the wire format says: as a rule a gateway that slipped.
@@ -102,6 +124,8 @@ fn judged(status: u16, body: &Value) -> (FailureKind, bool) {
     }
     match status {
         501 | 505 => (FailureKind::Rejected, false),
+        // What a model behind Bedrock failed at is not worth another whole price.
+        424 => (FailureKind::Server, false),
         // With 408 it is the server's time limit that ran out, which no setting of ours can move.
         408 | 409 | 425 | 500.. => (FailureKind::Server, true),
         _ => (FailureKind::Rejected, false),
@@ -153,6 +177,7 @@ fn said(body: &Value) -> Option<String> {
         "/error/message",
         "/error",
         "/message",
+        "/Message",
         "/detail/0/msg",
         "/detail",
         "/0/error/message",
@@ -204,7 +229,7 @@ fn title(html: &str) -> Option<String> {
 }
 
 /// Text of a stranger on one line, without anything that steers a terminal, and not too long.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let mut kept: String = words
         .join(" ")

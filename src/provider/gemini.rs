@@ -2,22 +2,78 @@
 
 use serde_json::{Map, Value, json};
 
+use super::framing::Framing;
+use super::stream::{Step, Streaming, list, part, take_over};
 use super::turns::{self, Side};
-use super::{Codec, Path, blank, count_at, path_part, set, text_at};
+use super::{Codec, Path, blank, count_at, embedding, logprobs, path_part, set, text_at};
 use crate::exchange::feature::Feature;
+use crate::exchange::media::{Media, MediaSource};
 use crate::exchange::{Finish, Message, Request, Response, Tool, ToolCall, ToolChoice, Usage};
 
 pub(super) const CODEC: Codec = Codec {
     lacks: &[Feature::OneToolAtATime, Feature::StrictTools],
     unsupported,
-    path: |request| Path {
-        version: "/v1beta",
-        rest: format!("/models/{}:generateContent", path_part(&request.model)),
-        query: None,
-    },
+    path,
     body,
     response,
+    streaming: Some(Streaming {
+        framing: Framing::Sse,
+        add,
+    }),
 };
+
+pub(super) const EMBEDDING: Codec = Codec {
+    lacks: Feature::ALL,
+    unsupported: |_| Vec::new(),
+    path: |request| Path {
+        version: "/v1beta",
+        rest: format!("/models/{}:batchEmbedContents", path_part(&request.model)),
+        query: None,
+    },
+    body: |request, _| embedding_body(request),
+    response: vectors,
+    streaming: None,
+};
+
+/// A body for each text, each with the fields of `extra`.
+fn embedding_body(request: &Request) -> Map<String, Value> {
+    let requests = request.messages.iter().map(|message| {
+        let mut one = Map::new();
+        set(&mut one, "model", Some(format!("models/{}", request.model)));
+        let content = json!({"parts": [{"text": message.text()}]});
+        set(&mut one, "content", Some(content));
+        one.extend(request.params.extra.clone());
+        Value::Object(one)
+    });
+    let mut body = Map::new();
+    set(&mut body, "requests", Some(requests.collect::<Value>()));
+    body
+}
+
+fn vectors(body: &Value) -> Result<Response, &'static str> {
+    let items = body.get("embeddings").and_then(Value::as_array);
+    let items = items.ok_or("JSON without `embeddings`")?.iter();
+    let vectors: Result<_, _> = items
+        .map(|item| embedding::vector(item.get("values")))
+        .collect();
+    Ok(Response {
+        vectors: vectors?,
+        ..blank(Finish::Stop, None)
+    })
+}
+
+fn path(request: &Request) -> Path {
+    let (method, query) = if request.streams() {
+        ("streamGenerateContent", Some("alt=sse".to_owned()))
+    } else {
+        ("generateContent", None)
+    };
+    Path {
+        version: "/v1beta",
+        rest: format!("/models/{}:{method}", path_part(&request.model)),
+        query,
+    }
+}
 
 fn unsupported(request: &Request) -> Vec<String> {
     let mut problems = turns::impossible(&request.messages);
@@ -70,6 +126,8 @@ fn config(request: &Request, repeat: u32) -> Map<String, Value> {
         let schema = turns::described(schema);
         set(&mut config, "responseJsonSchema", Some(schema));
     }
+    let asks = params.logprobs.filter(|asked| *asked);
+    set(&mut config, "responseLogprobs", asks);
     let thinking = params.reasoning_effort.as_deref().map(thinking);
     set(&mut config, "thinkingConfig", thinking);
     config
@@ -98,7 +156,11 @@ fn contents(messages: &[Message]) -> Vec<Value> {
 
 fn parts(message: &Message, messages: &[Message]) -> Vec<Value> {
     match message {
-        Message::System { text } | Message::User { text } => vec![json!({"text": text})],
+        Message::System { text } => vec![json!({"text": text})],
+        Message::User { text, media } => {
+            let text = (media.is_empty() || !text.is_empty()).then(|| json!({"text": text}));
+            media.iter().map(media_part).chain(text).collect()
+        }
         Message::Assistant { text, tool_calls } => {
             let silent = text.is_empty() && !tool_calls.is_empty();
             let said = (!silent).then(|| json!({"text": text}));
@@ -113,6 +175,14 @@ fn parts(message: &Message, messages: &[Message]) -> Vec<Value> {
             let result = json!({"id": call_id, "name": name, "response": response});
             vec![json!({"functionResponse": result})]
         }
+    }
+}
+
+fn media_part(media: &Media) -> Value {
+    let kind = &media.media_type;
+    match &media.source {
+        MediaSource::Url(url) => json!({"fileData": {"mimeType": kind, "fileUri": url}}),
+        MediaSource::Data(data) => json!({"inlineData": {"mimeType": kind, "data": data}}),
     }
 }
 
@@ -163,12 +233,45 @@ fn response(body: &Value) -> Result<Response, &'static str> {
     for part in parts.into_iter().flatten() {
         read_part(part, &mut response)?;
     }
+    let tokens = candidate.pointer("/logprobsResult/chosenCandidates");
+    response.logprobs = logprobs(tokens, "token", "logProbability");
     let calls = !response.tool_calls.is_empty();
     response.finish = finish_raw
         .as_deref()
         .map_or(Finish::Other, |reason| finish(reason, calls));
     response.finish_raw = finish_raw;
     Ok(response)
+}
+
+/// Adds an event of a stream, which has the form of a whole body, to the body.
+fn add(body: &mut Value, event: &mut Value) -> Result<Step, &'static str> {
+    let names = [
+        "usageMetadata",
+        "modelVersion",
+        "responseId",
+        "promptFeedback",
+    ];
+    take_over(body, event, &names);
+    let mut step = Step::saying(false);
+    if let Some(candidate) = event.pointer_mut("/candidates/0") {
+        let ours = part(list(body, "candidates"), None)?;
+        take_over(ours, candidate, &["finishReason"]);
+        step.whole = ours.get("finishReason").is_some();
+        let tokens = candidate.pointer_mut("/logprobsResult/chosenCandidates");
+        if let Some(Value::Array(tokens)) = tokens {
+            list(&mut ours["logprobsResult"], "chosenCandidates").append(tokens);
+        }
+        if let Some(Value::Array(parts)) = candidate.pointer_mut("/content/parts") {
+            let says = |part: &Value| {
+                let text = part.get("text").and_then(Value::as_str);
+                part.get("functionCall").is_some() || text.is_some_and(|text| !text.is_empty())
+            };
+            step.said = parts.iter().any(says);
+            list(&mut ours["content"], "parts").append(parts);
+        }
+    }
+    step.whole |= body.pointer("/promptFeedback/blockReason").is_some();
+    Ok(step)
 }
 
 /// Adds one part to the response: reasoning is marked, and other kinds, such as code that ran there, are no answer.
@@ -293,6 +396,10 @@ mod tests {
                     "extra": {"generationConfig": {"thinkingConfig": {"includeThoughts": true}}}
                 }
             }),
+            "stream" => json!({
+                "messages": [{"role": "user", "text": "What is the capital of Japan?"}],
+                "params": {"stream": true}
+            }),
             "tools" => json!({
                 "messages": [{"role": "user", "text": "What is the weather in Oslo?"}],
                 "tools": weather(Some("Current weather of a city")),
@@ -332,7 +439,9 @@ mod tests {
             let request = neutral(&name, &file["body"]);
             let base = "https://generativelanguage.googleapis.com";
             let url = encode(&request, 1).url(base);
-            assert_eq!(url.strip_prefix(base), file["path"].as_str(), "{name}");
+            let query = file["query"].as_str().map(|query| format!("?{query}"));
+            let path = file["path"].as_str().unwrap().to_owned() + &query.unwrap_or_default();
+            assert_eq!(url.strip_prefix(base), Some(path.as_str()), "{name}");
             let (header, value) = auth(WireFormat::Gemini, &Secret::new("AIza-test".into()));
             assert_eq!(file["headers"][header], value, "{name}");
             assert_eq!(

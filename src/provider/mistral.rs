@@ -7,7 +7,7 @@ use crate::exchange::feature::Feature;
 use crate::exchange::{Request, Response};
 
 pub(super) const CODEC: Codec = Codec {
-    lacks: &[Feature::TopK],
+    lacks: &[Feature::TopK, Feature::Documents, Feature::Logprobs],
     unsupported: |_| Vec::new(),
     path: |_| Path {
         version: "/v1",
@@ -16,16 +16,20 @@ pub(super) const CODEC: Codec = Codec {
     },
     body,
     response,
+    streaming: openai::STREAMING,
 };
 
 fn body(request: &Request, repeat: u32) -> Map<String, Value> {
     let fields = openai::body(request, repeat).into_iter();
-    let renamed = fields.map(|(name, value)| match (name.as_str(), value.as_str()) {
-        ("seed", _) => ("random_seed".to_owned(), value),
-        ("max_completion_tokens", _) => ("max_tokens".to_owned(), value),
-        ("tool_choice", Some("required")) => (name, "any".into()),
-        _ => (name, value),
-    });
+    // Counts come unasked here.
+    let renamed = fields
+        .filter(|(name, _)| name != "stream_options")
+        .map(|(name, value)| match (name.as_str(), value.as_str()) {
+            ("seed", _) => ("random_seed".to_owned(), value),
+            ("max_completion_tokens", _) => ("max_tokens".to_owned(), value),
+            ("tool_choice", Some("required")) => (name, "any".into()),
+            _ => (name, value),
+        });
     renamed.collect()
 }
 

@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Codec, Path, blank, count_at, openai, set, text_at, turns};
+use super::framing::Framing;
+use super::stream::{Step, Streaming, append, list, take_over};
+use super::{Codec, Path, blank, count_at, embedding, logprobs, openai, set, text_at, turns};
 use crate::exchange::feature::Feature;
+use crate::exchange::media::MediaSource;
 use crate::exchange::{Finish, Message, Request, Response, ToolCall, Usage};
 
 pub(super) const CODEC: Codec = Codec {
@@ -13,6 +16,8 @@ pub(super) const CODEC: Codec = Codec {
         Feature::NamedTool,
         Feature::OneToolAtATime,
         Feature::StrictTools,
+        Feature::RemoteImages,
+        Feature::Documents,
     ],
     unsupported,
     path: |_| Path {
@@ -22,7 +27,44 @@ pub(super) const CODEC: Codec = Codec {
     },
     body,
     response,
+    streaming: Some(Streaming {
+        framing: Framing::Lines,
+        add,
+    }),
 };
+
+pub(super) const EMBEDDING: Codec = Codec {
+    lacks: Feature::ALL,
+    unsupported: |_| Vec::new(),
+    path: |_| Path {
+        version: "/api",
+        rest: "/embed".to_owned(),
+        query: None,
+    },
+    body: |request, _| {
+        let mut body = Map::new();
+        set(&mut body, "model", Some(request.model.as_str()));
+        set(&mut body, "input", Some(embedding::texts(request)));
+        body
+    },
+    response: vectors,
+    streaming: None,
+};
+
+fn vectors(body: &Value) -> Result<Response, &'static str> {
+    let items = body.get("embeddings").and_then(Value::as_array);
+    let items = items.ok_or("JSON without `embeddings`")?.iter();
+    let vectors: Result<_, _> = items.map(|item| embedding::vector(Some(item))).collect();
+    Ok(Response {
+        vectors: vectors?,
+        usage: Usage {
+            input: count_at(body, "/prompt_eval_count"),
+            ..Usage::default()
+        },
+        model: text_at(body, "/model"),
+        ..blank(Finish::Stop, None)
+    })
+}
 
 fn unsupported(request: &Request) -> Vec<String> {
     let mut problems: Vec<String> = turns::unreadable_arguments(&request.messages).collect();
@@ -40,7 +82,7 @@ fn body(request: &Request, repeat: u32) -> Map<String, Value> {
     set(&mut body, "model", Some(request.model.as_str()));
     set(&mut body, "messages", Some(messages));
     // Here the default is true.
-    set(&mut body, "stream", Some(false));
+    set(&mut body, "stream", Some(request.streams()));
     let schema = request.schema.as_ref().map(turns::described);
     set(&mut body, "format", schema);
     let options = options(request, repeat);
@@ -50,6 +92,8 @@ fn body(request: &Request, repeat: u32) -> Map<String, Value> {
         let tools: Vec<Value> = request.tools.iter().map(openai::tool).collect();
         set(&mut body, "tools", Some(tools));
     }
+    let asks = request.params.logprobs.filter(|asked| *asked);
+    set(&mut body, "logprobs", asks);
     let effort = request.params.reasoning_effort.as_deref();
     set(&mut body, "think", effort.map(think));
     body
@@ -85,6 +129,14 @@ fn message(message: &Message, messages: &[Message]) -> Value {
             let calls: Vec<Value> = tool_calls.iter().map(call).collect();
             json!({"role": "assistant", "content": text, "tool_calls": calls})
         }
+        Message::User { text, media } if !media.is_empty() => {
+            let images = media.iter().filter_map(|media| match &media.source {
+                MediaSource::Data(data) => Some(data.as_str()),
+                MediaSource::Url(_) => None,
+            });
+            let images: Vec<&str> = images.collect();
+            json!({"role": "user", "content": text, "images": images})
+        }
         Message::Tool { call_id, text } => json!({
             "role": "tool",
             "content": text,
@@ -98,6 +150,34 @@ fn message(message: &Message, messages: &[Message]) -> Value {
 fn call(call: &ToolCall) -> Value {
     let function = json!({"name": call.name, "arguments": turns::arguments(call)});
     json!({"id": call.id, "function": function})
+}
+
+/// Adds a line of a stream, which has the form of a whole body, to the body.
+fn add(body: &mut Value, event: &mut Value) -> Result<Step, &'static str> {
+    let names = ["model", "done_reason", "prompt_eval_count", "eval_count"];
+    take_over(body, event, &names);
+    if let Some(tokens) = event.get("logprobs").and_then(Value::as_array) {
+        list(body, "logprobs").extend(tokens.iter().cloned());
+    }
+    let mut step = Step::saying(false);
+    if let Some(message) = event.get("message").filter(|message| message.is_object()) {
+        let ours = &mut body["message"];
+        for name in ["content", "thinking"] {
+            let text = message.get(name).and_then(Value::as_str);
+            step.said |= append(ours, name, text);
+        }
+        if let Some(calls) = message.get("tool_calls").and_then(Value::as_array) {
+            list(ours, "tool_calls").extend(calls.iter().cloned());
+            step.said |= !calls.is_empty();
+        }
+    }
+    step.whole = event.get("done") == Some(&Value::Bool(true));
+    if step.whole {
+        body["done"] = true.into();
+    } else if event.get("message").is_none() {
+        return Err("a line without `message`");
+    }
+    Ok(step)
 }
 
 fn response(body: &Value) -> Result<Response, &'static str> {
@@ -120,6 +200,7 @@ fn response(body: &Value) -> Result<Response, &'static str> {
         text: text.unwrap_or_default().to_owned(),
         tool_calls,
         reasoning: text_at(message, "/thinking"),
+        logprobs: logprobs(body.get("logprobs"), "token", "logprob"),
         usage: Usage {
             input: count_at(body, "/prompt_eval_count"),
             output: count_at(body, "/eval_count"),

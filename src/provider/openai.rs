@@ -2,13 +2,17 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Codec, Path, blank, count_at, set, text_at};
+use super::framing::Framing;
+use super::stream::{Step, Streaming, append, list, part, take_over};
+use super::{Codec, Path, blank, count_at, logprobs, set, text_at};
+use crate::exchange::feature::Feature;
+use crate::exchange::media::Media;
 use crate::exchange::{
     Finish, Message, OutputSchema, Request, Response, Tool, ToolCall, ToolChoice, Usage,
 };
 
 pub(super) const CODEC: Codec = Codec {
-    lacks: &[],
+    lacks: &[Feature::RemoteDocuments],
     unsupported: |_| Vec::new(),
     path: |_| Path {
         rest: PATH.to_owned(),
@@ -16,7 +20,13 @@ pub(super) const CODEC: Codec = Codec {
     },
     body,
     response,
+    streaming: STREAMING,
 };
+
+pub(super) const STREAMING: Option<Streaming> = Some(Streaming {
+    framing: Framing::Sse,
+    add,
+});
 
 /// Behind a base URL that ends in `/v1`.
 pub(super) const PATH: &str = "/chat/completions";
@@ -69,6 +79,20 @@ pub(super) fn body(request: &Request, repeat: u32) -> Map<String, Value> {
         "reasoning_effort",
         params.reasoning_effort.as_deref(),
     );
+    set(
+        &mut body,
+        "logprobs",
+        params.logprobs.filter(|asked| *asked),
+    );
+    if request.streams() {
+        set(&mut body, "stream", Some(true));
+        // Without it a stream has no counts.
+        set(
+            &mut body,
+            "stream_options",
+            Some(json!({"include_usage": true})),
+        );
+    }
     body
 }
 
@@ -93,7 +117,12 @@ fn limit_name(model: &str) -> &'static str {
 
 pub(super) fn message(message: &Message) -> Value {
     match message {
-        Message::System { text } | Message::User { text } => {
+        Message::User { text, media } if !media.is_empty() => {
+            let text = (!text.is_empty()).then(|| json!({"type": "text", "text": text}));
+            let parts = text.into_iter().chain(media.iter().map(part_of));
+            json!({"role": "user", "content": parts.collect::<Value>()})
+        }
+        Message::System { text } | Message::User { text, .. } => {
             json!({"role": message.role(), "content": text})
         }
         Message::Assistant { text, tool_calls } if tool_calls.is_empty() => {
@@ -107,6 +136,15 @@ pub(super) fn message(message: &Message) -> Value {
         Message::Tool { call_id, text } => {
             json!({"role": "tool", "tool_call_id": call_id, "content": text})
         }
+    }
+}
+
+fn part_of(media: &Media) -> Value {
+    if media.is_image() {
+        json!({"type": "image_url", "image_url": {"url": media.url()}})
+    } else {
+        let file = json!({"filename": media.name, "file_data": media.url()});
+        json!({"type": "file", "file": file})
     }
 }
 
@@ -127,7 +165,7 @@ pub(super) fn tool(tool: &Tool) -> Value {
     json!({"type": "function", "function": function})
 }
 
-fn choice(choice: &ToolChoice) -> Value {
+pub(super) fn choice(choice: &ToolChoice) -> Value {
     match choice {
         ToolChoice::Auto => "auto".into(),
         ToolChoice::None => "none".into(),
@@ -167,11 +205,65 @@ pub(super) fn response(body: &Value) -> Result<Response, &'static str> {
         refusal,
         reasoning: text_at(message, "/reasoning_content")
             .or_else(|| text_at(message, "/reasoning")),
+        logprobs: logprobs(choice.pointer("/logprobs/content"), "token", "logprob"),
         usage: usage(body),
         model: text_at(body, "/model"),
         fingerprint: text_at(body, "/system_fingerprint"),
         ..blank(finish, finish_raw)
     })
+}
+
+/// Adds an event of a stream to the body.
+fn add(body: &mut Value, event: &mut Value) -> Result<Step, &'static str> {
+    let names = ["id", "model", "system_fingerprint", "usage"];
+    take_over(body, event, &names);
+    let choices = event.get("choices").and_then(Value::as_array);
+    let is_first = |choice: &&Value| choice.get("index").is_none_or(|index| *index == 0);
+    let Some(choice) = choices.into_iter().flatten().find(is_first) else {
+        return Ok(Step::QUIET);
+    };
+    let ours = part(list(body, "choices"), None)?;
+    take_over(ours, choice, &["finish_reason", "stop_reason"]);
+    let tokens = choice
+        .pointer("/logprobs/content")
+        .and_then(Value::as_array);
+    if let Some(tokens) = tokens {
+        list(&mut ours["logprobs"], "content").extend(tokens.iter().cloned());
+    }
+    let mut step = Step::saying(false);
+    if let Some(delta) = choice.get("delta").filter(|delta| delta.is_object()) {
+        step = Step::saying(add_delta(&mut ours["message"], delta)?);
+    }
+    step.whole = ours.get("finish_reason").is_some();
+    Ok(step)
+}
+
+/// Adds the news of an event to the message; whether there were any.
+fn add_delta(message: &mut Value, delta: &Value) -> Result<bool, &'static str> {
+    let mut said = false;
+    for name in ["content", "refusal", "reasoning_content", "reasoning"] {
+        let text = delta.get(name).and_then(Value::as_str);
+        said |= append(message, name, text);
+    }
+    if let Some(parts) = delta.get("content").and_then(Value::as_array) {
+        let before = message.get("content").and_then(Value::as_str);
+        let before = before.map(|text| json!({"type": "text", "text": text}));
+        let content = list(message, "content");
+        content.extend(before);
+        content.extend(parts.iter().cloned());
+        said |= !parts.is_empty();
+    }
+    let calls = delta.get("tool_calls").and_then(Value::as_array);
+    for call in calls.into_iter().flatten() {
+        let ours = part(list(message, "tool_calls"), call.get("index"))?;
+        take_over(ours, call, &["id"]);
+        let function = call.get("function").unwrap_or(&Value::Null);
+        take_over(&mut ours["function"], function, &["name"]);
+        let arguments = function.get("arguments").and_then(Value::as_str);
+        append(&mut ours["function"], "arguments", arguments);
+        said = true;
+    }
+    Ok(said)
 }
 
 /// Whether there is a field that can hold an answer. A filter may take all of them out; then the finish reason says so.
@@ -280,6 +372,24 @@ mod tests {
         })
     }
 
+    fn tool_result() -> Value {
+        json!({
+            "model": "gpt-4o-mini",
+            "messages": [
+                {"role": "user", "text": "What is the weather in Oslo and in Bergen?"},
+                {"role": "assistant", "text": "", "tool_calls": [
+                    {"id": "call_o1", "name": "get_weather",
+                     "arguments": "{\"city\":\"Oslo\",\"unit\":\"celsius\"}"},
+                    {"id": "call_b2", "name": "get_weather",
+                     "arguments": "{\"city\":\"Bergen\",\"unit\":\"celsius\"}"}
+                ]},
+                {"role": "tool", "call_id": "call_o1", "text": "{\"temp\":-3}"},
+                {"role": "tool", "call_id": "call_b2", "text": "{\"temp\":4}"}
+            ],
+            "tools": weather(), "tool_choice": {"named": "get_weather"}
+        })
+    }
+
     /// The neutral form of the recorded request of that name.
     fn neutral(name: &str) -> Request {
         request(match name {
@@ -292,8 +402,9 @@ mod tests {
                 "params": {
                     "temperature": 0, "top_p": 1, "seed": 7, "max_tokens": 16, "stop": ["\n"],
                     "frequency_penalty": 0, "presence_penalty": 0,
+                    "logprobs": true,
                     "extra": {
-                        "n": 1, "logprobs": true, "top_logprobs": 2, "user": "suite-run-1", "store": false
+                        "n": 1, "top_logprobs": 2, "user": "suite-run-1", "store": false
                     }
                 }
             }),
@@ -317,6 +428,11 @@ mod tests {
                     }
                 }
             }),
+            "stream" => json!({
+                "model": "gpt-4o-mini",
+                "messages": [{"role": "user", "text": "What is the capital of Japan?"}],
+                "params": {"stream": true}
+            }),
             "tools" => json!({
                 "model": "gpt-4o-mini",
                 "messages": [
@@ -324,21 +440,7 @@ mod tests {
                 ],
                 "tools": weather(), "tool_choice": "auto", "params": {"parallel_tool_calls": true}
             }),
-            "tool-result" => json!({
-                "model": "gpt-4o-mini",
-                "messages": [
-                    {"role": "user", "text": "What is the weather in Oslo and in Bergen?"},
-                    {"role": "assistant", "text": "", "tool_calls": [
-                        {"id": "call_o1", "name": "get_weather",
-                         "arguments": "{\"city\":\"Oslo\",\"unit\":\"celsius\"}"},
-                        {"id": "call_b2", "name": "get_weather",
-                         "arguments": "{\"city\":\"Bergen\",\"unit\":\"celsius\"}"}
-                    ]},
-                    {"role": "tool", "call_id": "call_o1", "text": "{\"temp\":-3}"},
-                    {"role": "tool", "call_id": "call_b2", "text": "{\"temp\":4}"}
-                ],
-                "tools": weather(), "tool_choice": {"named": "get_weather"}
-            }),
+            "tool-result" => tool_result(),
             other => panic!("no neutral form of {other}"),
         })
     }

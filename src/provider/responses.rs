@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Codec, Path, blank, count_at, set, text_at};
+use super::framing::Framing;
+use super::stream::{Step, Streaming};
+use super::{Codec, Path, blank, count_at, logprobs, set, text_at};
 use crate::exchange::feature::Feature;
+use crate::exchange::media::Media;
 use crate::exchange::{
     Finish, Message, OutputSchema, Request, Response, Tool, ToolCall, ToolChoice, Usage,
 };
@@ -23,6 +26,10 @@ pub(super) const CODEC: Codec = Codec {
     },
     body: |request, _| body(request),
     response,
+    streaming: Some(Streaming {
+        framing: Framing::Sse,
+        add,
+    }),
 };
 
 /// Fields that would make the endpoint answer later, or on what it remembers.
@@ -65,6 +72,10 @@ fn body(request: &Request) -> Map<String, Value> {
     set(&mut body, "top_p", params.top_p);
     // The endpoint keeps every answer unless told not to.
     set(&mut body, "store", Some(false));
+    let asks = params.logprobs == Some(true);
+    let include = asks.then(|| json!(["message.output_text.logprobs"]));
+    set(&mut body, "include", include);
+    set(&mut body, "stream", request.streams().then_some(true));
     body
 }
 
@@ -78,14 +89,19 @@ fn instructions(messages: &[Message]) -> (Option<&str>, &[Message]) {
 
 fn input(messages: &[Message]) -> Value {
     match messages {
-        [Message::User { text }] => text.as_str().into(),
+        [Message::User { text, media }] if media.is_empty() => text.as_str().into(),
         _ => messages.iter().flat_map(items).collect(),
     }
 }
 
 fn items(message: &Message) -> Vec<Value> {
     match message {
-        Message::System { text } | Message::User { text } => {
+        Message::User { text, media } if !media.is_empty() => {
+            let text = (!text.is_empty()).then(|| json!({"type": "input_text", "text": text}));
+            let parts = text.into_iter().chain(media.iter().map(part_of));
+            vec![json!({"role": "user", "content": parts.collect::<Value>()})]
+        }
+        Message::System { text } | Message::User { text, .. } => {
             vec![json!({"role": message.role(), "content": text})]
         }
         Message::Assistant { text, tool_calls } => {
@@ -98,6 +114,16 @@ fn items(message: &Message) -> Vec<Value> {
         Message::Tool { call_id, text } => {
             vec![json!({"type": "function_call_output", "call_id": call_id, "output": text})]
         }
+    }
+}
+
+fn part_of(media: &Media) -> Value {
+    if media.is_image() {
+        json!({"type": "input_image", "image_url": media.url(), "detail": "auto"})
+    } else if media.is_remote() {
+        json!({"type": "input_file", "file_url": media.url()})
+    } else {
+        json!({"type": "input_file", "filename": media.name, "file_data": media.url()})
     }
 }
 
@@ -163,6 +189,26 @@ fn response(body: &Value) -> Result<Response, &'static str> {
     Ok(response)
 }
 
+/// Takes the body from the last event of a stream, which holds it whole.
+fn add(body: &mut Value, event: &mut Value) -> Result<Step, &'static str> {
+    match event.get("type").and_then(Value::as_str) {
+        Some("response.completed" | "response.incomplete" | "response.failed") => {
+            *body = event["response"].take();
+            Ok(Step::END)
+        }
+        Some("error") => {
+            *body = json!({"error": event.take()});
+            Ok(Step::END)
+        }
+        Some(kind) if kind.rsplit('.').next() == Some("delta") => {
+            let delta = event.get("delta").and_then(Value::as_str);
+            Ok(Step::saying(delta.is_some_and(|text| !text.is_empty())))
+        }
+        Some(_) => Ok(Step::QUIET),
+        None => Err("an event without `type`"),
+    }
+}
+
 /// Adds one item to the response. Kinds that are not known here, such as those of server-side tools, are no answer.
 fn read_item(item: &Value, response: &mut Response) -> Result<(), &'static str> {
     match item.get("type").and_then(Value::as_str) {
@@ -195,6 +241,8 @@ fn read_part(part: &Value, response: &mut Response) -> Result<(), &'static str> 
         Some("output_text") => {
             let text = part.get("text").and_then(Value::as_str);
             response.text += text.ok_or("a text part without text")?;
+            let tokens = logprobs(part.get("logprobs"), "token", "logprob");
+            response.logprobs.extend(tokens);
         }
         Some("refusal") => {
             let text = part.get("refusal").and_then(Value::as_str);

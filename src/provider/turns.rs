@@ -94,6 +94,22 @@ pub(super) fn arguments(call: &ToolCall) -> Value {
     }
 }
 
+/// The arguments of a call that stand as a value; a text is what a stream brought and is no JSON.
+pub(super) fn written(input: Option<&Value>) -> String {
+    match input {
+        Some(Value::String(raw)) => raw.clone(),
+        input => input.map(Value::to_string).unwrap_or_default(),
+    }
+}
+
+/// The arguments of a call whose pieces came one after the other: JSON as a rule, and an object where there are none.
+pub(super) fn joined(pieces: &Value) -> Value {
+    match pieces.as_str() {
+        None => json!({}),
+        Some(text) => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
+    }
+}
+
 /// A text as the object that it holds, if it holds one.
 pub(super) fn object_in(text: &str) -> Option<Value> {
     let value: Value = serde_json::from_str(text).ok()?;

@@ -25,6 +25,7 @@ pub(super) fn value(unit: Unit, value: f64) -> String {
         Unit::Usd => format!("${value:.7}"),
         Unit::Tokens => format!("{value:.1} tokens"),
         Unit::Words => format!("{value:.1} words"),
+        Unit::TokensPerSecond => format!("{value:.1} tokens/s"),
     }
 }
 
@@ -104,6 +105,7 @@ impl Step {
             Unit::Usd => (1.0, 6, " USD"),
             Unit::Tokens => (1.0, 1, " tokens"),
             Unit::Words => (1.0, 1, " words"),
+            Unit::TokensPerSecond => (1.0, 1, " tokens/s"),
         };
         Self {
             factor,

@@ -14,7 +14,7 @@ use crate::units::{Cost, count, parse_duration, show_duration};
 use super::entry::Entry;
 use super::options::{COMMON, NEGATE, TRANSFORM};
 use super::registry::{Expects, Kind};
-use super::{Built, OrMissing, Reading, Rule, Subject, Unit, Values};
+use super::{Answer, Built, OrMissing, Reading, Rule, Subject, Unit, Values};
 
 /// With `min` or `max`: 1 if the number of words lies within them, both included, else 0. Without either: the number
 /// itself, which is only shown. Words are segments of UAX #29 with a letter or a digit: `well-known` has two, `it's`
@@ -90,6 +90,51 @@ pub(super) const LATENCY: Kind = Kind {
         let max = entry.text("max").and_then(parse_duration);
         Ok(Box::new(Measure::Latency(max)))
     },
+};
+
+/// Milliseconds from the sending of the request to the first piece of its streamed answer; passes at `max` or below.
+pub(super) const FIRST_TOKEN: Kind = Kind {
+    name: "first-token",
+    summary: "how long the answer took to begin",
+    definition: "The milliseconds from the sending of the request to the first piece of its answer, reasoning and calls \
+                 of tools included; passes at `max` or below. An answer that was not streamed (`stream: true` in the \
+                 parameters) has no score.",
+    main: Some("max"),
+    options: &[
+        &[Field::optional(
+            "max",
+            Shape::Duration,
+            "the longest time that passes, with its unit: 500ms",
+        )],
+        COMMON,
+    ],
+    expects: Expects::Nothing,
+    version: 1,
+    build: |entry| {
+        let max = entry.text("max").and_then(parse_duration);
+        Ok(Box::new(Measure::FirstToken(max)))
+    },
+};
+
+/// Tokens of a streamed answer a second, from its first piece to its end; passes at `min` or above.
+pub(super) const TOKENS_PER_SECOND: Kind = Kind {
+    name: "tokens-per-second",
+    summary: "how fast the answer was written",
+    definition: "The tokens of the answer after the first, as the endpoint counted them, by the seconds from the first \
+                 piece of the answer to its end; passes at `min` or above. An answer that was not streamed, that came in \
+                 one piece, or whose tokens nobody counted has no score.",
+    main: Some("min"),
+    options: &[
+        &[Field::optional(
+            "min",
+            Shape::Number(0.0, 1e9),
+            "the fewest tokens a second that pass",
+        )],
+        COMMON,
+    ],
+    expects: Expects::Nothing,
+    version: 1,
+    build: |entry| Ok(Box::new(Measure::Speed(entry.number("min")))),
 };
 
 /// What the call cost in US dollars; passes at `max` or below. Without a price for the model there is no score.
@@ -232,6 +277,8 @@ pub(super) enum Measure {
         max: Option<u64>,
     },
     Latency(Option<Duration>),
+    FirstToken(Option<Duration>),
+    Speed(Option<f64>),
     Cost(Option<Cost>),
     Tokens {
         kind: TokenKind,
@@ -322,7 +369,8 @@ impl Rule for Measure {
                 max: None,
             } => Values::Measured(Unit::Words),
             Self::Words { .. } | Self::Length { .. } | Self::Finish(_) => Values::Binary,
-            Self::Latency(_) => Values::Measured(Unit::Milliseconds),
+            Self::Latency(_) | Self::FirstToken(_) => Values::Measured(Unit::Milliseconds),
+            Self::Speed(_) => Values::Measured(Unit::TokensPerSecond),
             Self::Cost(_) => Values::Measured(Unit::Usd),
             Self::Tokens { .. } => Values::Measured(Unit::Tokens),
         }
@@ -336,7 +384,12 @@ impl Rule for Measure {
                 let number = unit.of(subject)?;
                 Ok(within(number, unit.name(), *min, *max))
             }
-            Self::Latency(max) => read_latency(subject.answer.latency_ms, *max),
+            Self::Latency(max) => {
+                let ms = subject.answer.latency_ms;
+                read_time(Some(ms).filter(|ms| ms.is_finite()), *max, "latency")
+            }
+            Self::FirstToken(max) => read_time(subject.answer.first_token_ms, *max, "first token"),
+            Self::Speed(min) => read_speed(subject.answer, *min),
             Self::Cost(max) => read_cost(subject.answer.cost, *max),
             Self::Tokens { kind, max } => read_tokens(*kind, response, *max),
             Self::Finish(reasons) => Ok(read_finish(response, reasons)),
@@ -349,7 +402,10 @@ impl Rule for Measure {
             Self::Length { unit, min, max } => {
                 json!({"unit": unit.name(), "min": min, "max": max})
             }
-            Self::Latency(max) => json!({"max": max.map(|max| max.as_secs_f64())}),
+            Self::Latency(max) | Self::FirstToken(max) => {
+                json!({"max": max.map(|max| max.as_secs_f64())})
+            }
+            Self::Speed(min) => json!({"min": min}),
             Self::Cost(max) => json!({"max": max}),
             Self::Tokens { kind, max } => json!({"kind": kind.name(), "max": max}),
             Self::Finish(reasons) => json!({"is": reasons}),
@@ -379,9 +435,11 @@ fn within(number: usize, what: &str, min: Option<u64>, max: Option<u64>) -> Read
     })
 }
 
-fn read_latency(ms: f64, max: Option<Duration>) -> OrMissing<Reading> {
-    let took = Duration::try_from_secs_f64(ms / 1000.0)
-        .map_err(|_| "the latency was not measured".to_owned())?;
+fn read_time(ms: Option<f64>, max: Option<Duration>, what: &str) -> OrMissing<Reading> {
+    let known = |ms: f64| Some((ms, Duration::try_from_secs_f64(ms / 1000.0).ok()?));
+    let (ms, took) = ms
+        .and_then(known)
+        .ok_or_else(|| format!("the {what} was not measured"))?;
     let holds = max.map(|max| ms <= max.as_secs_f64() * 1000.0);
     Ok(Reading::decided(ms, holds, || {
         let max = max.unwrap_or_default();
@@ -390,6 +448,22 @@ fn read_latency(ms: f64, max: Option<Duration>) -> OrMissing<Reading> {
             show_duration(took),
             show_duration(max)
         )
+    }))
+}
+
+fn read_speed(answer: &Answer<'_>, min: Option<f64>) -> OrMissing<Reading> {
+    let first = answer.first_token_ms.ok_or("the answer was not streamed")?;
+    let tokens = answer.response.usage.output;
+    let tokens = tokens.ok_or("the endpoint did not count output tokens")?;
+    let seconds = (answer.latency_ms - first) / 1000.0;
+    if tokens < 2 || seconds.is_nan() || seconds <= 0.0 {
+        return Err("the answer came in one piece".to_owned());
+    }
+    let speed = quantity(tokens - 1) / seconds;
+    let holds = min.map(|min| speed >= min);
+    Ok(Reading::decided(speed, holds, || {
+        let min = min.unwrap_or_default();
+        format!("{speed:.1} tokens/s, at least {min}")
     }))
 }
 

@@ -73,6 +73,8 @@ pub const KINDS: &[Kind] = &[
     measure::LENGTH,
     measure::WORD_COUNT,
     measure::LATENCY,
+    measure::FIRST_TOKEN,
+    measure::TOKENS_PER_SECOND,
     measure::COST,
     measure::TOKENS,
     measure::FINISH_REASON,

@@ -48,6 +48,9 @@ fn response(text: &str) -> Response {
         model: None,
         fingerprint: None,
         request_id: None,
+        logprobs: Vec::new(),
+        vectors: Vec::new(),
+        judgements: Vec::new(),
     }
 }
 
@@ -65,6 +68,7 @@ fn grade_response(
     let answer = Answer {
         response,
         latency_ms: 1250.0,
+        first_token_ms: Some(250.0),
         cost: Cost::from_usd(0.002),
     };
     scorer.grade(&target, &answer)
@@ -520,6 +524,7 @@ fn what_was_not_measured_has_no_score() {
         let answer = Answer {
             response: &response,
             latency_ms,
+            first_token_ms: None,
             cost: None,
         };
         scorer(entry).grade(&target, &answer).unwrap_err()

@@ -44,6 +44,9 @@ pub const HOSTS: &[Host] = &[
     host(WireFormat::Cohere, "cohere")
         .at("https://api.cohere.com")
         .with_key("CO_API_KEY"),
+    host(WireFormat::Bedrock, "bedrock").with_key("AWS_BEARER_TOKEN_BEDROCK"),
+    host(WireFormat::Http, "http"),
+    host(WireFormat::Command, "command"),
     host(WireFormat::Openai, "cerebras")
         .at("https://api.cerebras.ai/v1")
         .with_key("CEREBRAS_API_KEY"),

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::Environment;
+use super::aws::Signer;
+use super::form;
 use super::host::{self, Host};
 use super::params::{PARAMS, read_params};
 use super::setting::{self, Setting};
@@ -60,15 +62,28 @@ const PRICE: Shape = Shape::Record(&[
     ),
 ]);
 
+/// What a program is handed on of our environment, in which keys of models stand.
+const HANDED_ON: [&str; 5] = ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR"];
+
 /// Keys that belong to some wire formats only.
-const FORMAT_KEYS: [(&str, &[WireFormat]); 1] = [("api_version", &[WireFormat::AzureOpenai])];
+const FORMAT_KEYS: [(&str, &[WireFormat]); 8] = [
+    ("api_version", &[WireFormat::AzureOpenai]),
+    ("region", &[WireFormat::Bedrock]),
+    ("profile", &[WireFormat::Bedrock]),
+    ("body", &[WireFormat::Http]),
+    ("answer", &[WireFormat::Http]),
+    ("command", &[WireFormat::Command]),
+    ("mode", &[WireFormat::Command]),
+    ("env", &[WireFormat::Command]),
+];
 
 /// Keys of a model.
 pub(super) const MODEL: Shape = Shape::Record(&[
     Field::required(
         "provider",
         Shape::Choice(host::NAMES),
-        "the wire format that the endpoint speaks, or the name of a host that speaks OpenAI's",
+        "the wire format that the endpoint speaks, or the name of a host that speaks OpenAI's; `http` is a JSON interface \
+        of one's own, `command` a local program",
     ),
     Field::optional(
         "base_url",
@@ -96,6 +111,46 @@ pub(super) const MODEL: Shape = Shape::Record(&[
         "api_version",
         Shape::Text,
         "azure-openai only: the dated version of the interface, such as 2024-10-21 (default: the interface v1)",
+    ),
+    Field::optional(
+        "region",
+        Shape::Text,
+        "bedrock only: the region of AWS, such as us-east-1 (default: AWS_REGION, AWS_DEFAULT_REGION, or that of the \
+        profile)",
+    ),
+    Field::optional(
+        "profile",
+        Shape::Text,
+        "bedrock only: the profile in ~/.aws whose keys sign the requests (default: the keys of the environment, then \
+        AWS_PROFILE, then the container); with `api_key` or AWS_BEARER_TOKEN_BEDROCK nothing is signed",
+    ),
+    Field::optional(
+        "body",
+        Shape::Map(&Shape::Any),
+        "http only: the JSON body, in whose texts `{{ NAME }}` stands for model, prompt (the last user message), system, \
+        messages, tools, tool_choice, schema or a parameter; a text that is one name alone becomes its value, and is left \
+        out where there is none",
+    ),
+    Field::optional(
+        "answer",
+        form::ANSWER,
+        "http only: where the parts of the answer stand in the reply",
+    ),
+    Field::optional(
+        "command",
+        Shape::List(&Shape::Text),
+        "command only: a program and its arguments, started in the folder of the workspace and without a shell",
+    ),
+    Field::optional(
+        "mode",
+        Shape::Choice(form::MODES),
+        "command only: one-shot starts the program for each call, which reads one JSON line and writes one; lines starts \
+        it once for each call under way at the same time, and it answers line by line (default one-shot)",
+    ),
+    Field::optional(
+        "env",
+        Shape::Map(&Shape::Text),
+        "command only: the environment of the program beside PATH, HOME, LANG and TMPDIR; ${NAME} takes a value from ours",
     ),
     Field::optional(
         "headers",
@@ -139,8 +194,12 @@ pub struct Model {
     pub api_key: Option<Setting>,
     /// A token in place of the key.
     pub bearer: Option<Setting>,
+    /// How requests are signed, where they are.
+    pub signer: Option<Signer>,
     /// What the wire format leaves open.
     pub form: Option<Form>,
+    /// What a local program is started with.
+    pub program: Program,
     /// More HTTP headers.
     pub headers: Vec<(String, Setting)>,
     /// Sampling parameters.
@@ -161,6 +220,32 @@ pub struct Model {
     pub price: Option<Rates>,
     /// Where the alias stands in `regauge.yaml`.
     pub place: Place,
+}
+
+/// What a local program is started with beside its arguments.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// Whether it answers one call after the other.
+    pub stays: bool,
+    /// Its whole environment.
+    pub environment: Vec<(String, Setting)>,
+}
+
+impl Program {
+    fn read(node: &Node, setting: impl Fn(&Node) -> Setting, ours: &Environment) -> Self {
+        let plain = |name: &&str| {
+            let value = ours.get(*name)?.clone();
+            Some(((*name).to_owned(), Setting::Plain(value)))
+        };
+        let given = node.get("env").map(Node::entries).unwrap_or_default();
+        let given = given
+            .iter()
+            .map(|(key, value)| (key.name.clone(), setting(value)));
+        Self {
+            stays: node.get("mode").and_then(Node::text) == Some("lines"),
+            environment: HANDED_ON.iter().filter_map(plain).chain(given).collect(),
+        }
+    }
 }
 
 /// Prices that a user wrote, in USD per million tokens.
@@ -195,19 +280,31 @@ impl Model {
         let host = host_of(node);
         let own_key = || {
             let variable = host.key.filter(|_| node.get("base_url").is_none())?;
-            let has_other = node.get("bearer").is_some();
+            let is_set = environment
+                .get(variable)
+                .is_some_and(|value| !value.is_empty());
+            let has_other = node.get("bearer").is_some()
+                || (host.format == WireFormat::Bedrock
+                    && (!is_set || node.get("profile").is_some()));
             (!has_other).then(|| Setting::variable(variable, place.clone(), environment))
+        };
+        let api_key = node.get("api_key").map(setting).or_else(own_key);
+        let is_bedrock = host.format == WireFormat::Bedrock;
+        let signs = is_bedrock && api_key.is_none() && node.get("bearer").is_none();
+        let signer = is_bedrock.then(|| Signer::read(node, place.clone(), environment));
+        let own_url = || match &signer {
+            Some(signer) => signer.base_url(&place, environment),
+            None => Setting::Plain(host.base_url.unwrap_or_default().to_owned()),
         };
         Self {
             host,
-            base_url: node.get("base_url").map_or_else(
-                || Setting::Plain(host.base_url.unwrap_or_default().to_owned()),
-                setting,
-            ),
+            base_url: node.get("base_url").map_or_else(own_url, setting),
             model: text("model").to_owned(),
-            api_key: node.get("api_key").map(setting).or_else(own_key),
+            api_key,
             bearer: node.get("bearer").map(setting),
-            form: form(node),
+            signer: signer.filter(|_| signs),
+            form: form::read(node, host.format),
+            program: Program::read(node, setting, environment),
             headers: headers
                 .iter()
                 .map(|(key, value)| (key.name.clone(), setting(value)))
@@ -232,10 +329,13 @@ impl Model {
     /// All secrets that belong to this model. A part of an address is none: a host name may stand in any answer.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
         let headers = self.headers.iter().map(|(_, value)| value);
+        let program = self.program.environment.iter().map(|(_, value)| value);
         let keys = self.api_key.iter().chain(&self.bearer).chain(headers);
+        let keys = keys.chain(program);
         let parts = keys.clone().flat_map(Setting::parts);
         let wholes = keys.chain([&self.base_url]).filter_map(Setting::whole);
-        parts.chain(wholes)
+        let signer = self.signer.iter().flat_map(Signer::secrets);
+        parts.chain(wholes).chain(signer)
     }
 }
 
@@ -248,12 +348,6 @@ fn host_of(node: &Node) -> &'static Host {
     Host::named(name).unwrap_or(&host::HOSTS[0])
 }
 
-/// What the entry says of what its wire format leaves open.
-fn form(node: &Node) -> Option<Form> {
-    let version = node.get("api_version").and_then(Node::text)?;
-    Some(Form::ApiVersion(version.to_owned()))
-}
-
 /// Notes what is wrong with the entries, each of which has the right shape.
 pub(super) fn check(document: &Document, problems: &mut Problems) {
     let models = document.root.get("models");
@@ -263,6 +357,7 @@ pub(super) fn check(document: &Document, problems: &mut Problems) {
         }
         check_address(document, (alias, node), problems);
         check_format_keys(document, (alias, node), problems);
+        form::check(document, (alias, node), host_of(node).format, problems);
     }
 }
 
@@ -293,7 +388,8 @@ fn check_key(document: &Document, (alias, node): Entry<'_>, name: &str, problems
 fn check_address(document: &Document, (alias, node): Entry<'_>, problems: &mut Problems) {
     let host = host_of(node);
     let Some(address) = node.get("base_url") else {
-        if host.base_url.is_none() {
+        let has_none = matches!(host.format, WireFormat::Bedrock | WireFormat::Command);
+        if host.base_url.is_none() && !has_none {
             problems.push(
                 Diagnostic::new(format!("missing key `models.{}.base_url`", alias.name))
                     .at(document.source.place(alias.span.clone()))

@@ -10,6 +10,8 @@ use regauge::scorer::registry::{KINDS, Kind};
 use regauge::shape::{Field, Shape};
 use regauge::{golden, prompt, suite, workspace};
 
+use crate::project::Project;
+
 #[test]
 fn the_page_of_formats_is_what_the_program_checks() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/formats.md");
@@ -22,6 +24,29 @@ fn the_page_of_formats_is_what_the_program_checks() {
         written == page,
         "docs/formats.md is old; REGAUGE_UPDATE_DOCS=1 cargo test --test it docs"
     );
+}
+
+#[test]
+fn the_models_of_the_page_of_models_are_sound() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/models.md");
+    let page = fs::read_to_string(path).unwrap();
+    let blocks: Vec<&str> = page
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert!(blocks.len() >= 5, "{} models", blocks.len());
+    for block in blocks {
+        let project = Project::new().workspace("http://127.0.0.1:1/v1");
+        project.write("regauge.yaml", block);
+        let alias = block.lines().nth(2).unwrap().trim().trim_end_matches(':');
+        let suite = project.read("suites/words.yaml");
+        project.write(
+            "suites/words.yaml",
+            suite.replace("[small]", &format!("[{alias}]")),
+        );
+        project.run(&["check"]).expect_code(0);
+    }
 }
 
 fn page() -> String {

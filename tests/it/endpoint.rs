@@ -31,6 +31,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 pub(crate) use answer::{Answer, Answers, Asked, Completion, Finish, HOSTILE_TEXTS, Usage};
 pub(crate) use fault::{Fault, Faults, Lasting, digest};
+pub(crate) use http::Delivery;
 pub(crate) use ledger::{Recorded, Tally};
 
 use ledger::Ledger;

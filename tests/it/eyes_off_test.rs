@@ -167,7 +167,8 @@ fn what_a_call_failed_with_is_withheld() {
             status: 400,
             headers: Vec::new(),
             body: serde_json::json!({"error": {"message": "periwinkle: zebrawood is not allowed"}})
-                .to_string(),
+                .to_string()
+                .into_bytes(),
         }),
         ..Behaviour::default()
     });

@@ -107,7 +107,7 @@ fn lasting() -> Vec<Answer> {
     let redirect = Fault::Reply {
         status: 302,
         headers: vec![("location".into(), "/v1/messages".into())],
-        body: String::new(),
+        body: Vec::new(),
     };
     let faults = [
         Fault::rate_limited("0.05"),
@@ -285,7 +285,7 @@ fn a_redirect_is_not_followed_so_that_no_other_host_sees_the_key() {
                 "location".into(),
                 format!("{}/chat/completions", other.url()),
             )],
-            body: String::new(),
+            body: Vec::new(),
         };
         let endpoint = Endpoint::start(Behaviour {
             faults: Faults::always(redirect),
@@ -302,8 +302,50 @@ fn a_redirect_is_not_followed_so_that_no_other_host_sees_the_key() {
 
 #[test]
 fn a_body_without_end_is_not_read_to_its_end() {
+    let endless = Fault::json("x".repeat(33 * 1024 * 1024));
+    assert_eq!(
+        failure_of(endless),
+        "the body is longer than 33554432 bytes"
+    );
+}
+
+#[test]
+fn a_body_that_unpacks_without_end_is_not_unpacked_to_its_end() {
+    // 34 MiB of zeros, a thousandth as long when packed.
+    let packed = include_bytes!("endpoint/zeros.gz");
+    let bomb = Fault::Reply {
+        status: 200,
+        headers: vec![
+            ("content-type".into(), "application/json".into()),
+            ("content-encoding".into(), "gzip".into()),
+        ],
+        body: packed.to_vec(),
+    };
+    assert_eq!(failure_of(bomb), "the body is longer than 33554432 bytes");
+}
+
+#[test]
+fn headers_without_end_are_no_reply() {
+    let long = Fault::Reply {
+        status: 200,
+        headers: vec![("x-long".into(), "x".repeat(2 * 1024 * 1024))],
+        body: Vec::new(),
+    };
+    let failure = failure_of(long);
+    assert!(failure.starts_with("the connection broke"), "{failure}");
+}
+
+#[test]
+fn a_body_that_nests_without_end_is_no_json() {
+    let deep = format!("{{\"choices\": {}", "[".repeat(1_000_000));
+    let failure = failure_of(Fault::json(deep));
+    assert!(failure.contains("recursion limit exceeded"), "{failure}");
+}
+
+/// What is said of a trial that meets this fault.
+fn failure_of(fault: Fault) -> String {
     let endpoint = Endpoint::start(Behaviour {
-        faults: Faults::always(Fault::json("x".repeat(33 * 1024 * 1024))),
+        faults: Faults::always(fault),
         ..Behaviour::default()
     });
     let project = Project::new().workspace(&endpoint.url()).cases(1);
@@ -313,8 +355,10 @@ fn a_body_without_end_is_not_read_to_its_end() {
         .replace("timeout: 2s", "timeout: 1m");
     project.write("regauge.yaml", config);
     let summary = project.run(&["run", "--json"]).expect_code(3).json();
-    let failure = &trials(&summary)[0].1["failure"];
-    assert_eq!(failure, &json!("the body is longer than 33554432 bytes"));
+    trials(&summary)[0].1["failure"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 fn keyed(url: &str) -> Project {

@@ -4,10 +4,13 @@
     reason = "what a helper cannot do fails the test that called it"
 )]
 
+mod acceptance_test;
 mod baseline_test;
+mod bedrock_test;
 mod broken;
 mod cause_test;
 mod ci_test;
+mod command_test;
 mod database;
 mod docs;
 mod endpoint;
@@ -15,10 +18,13 @@ mod endpoint_test;
 mod example;
 mod eyes_off_test;
 mod faults;
+mod fuzz_test;
 mod gate_test;
 mod history_test;
 mod import_test;
 mod looks_test;
+mod matrix_test;
+mod media_test;
 mod page;
 mod page_test;
 mod process;
@@ -30,6 +36,7 @@ mod run_test;
 mod scorers_test;
 mod secrets;
 mod store_test;
+mod stream_test;
 mod summary;
 mod team_test;
 mod tidy;

@@ -55,7 +55,9 @@ fn a_key_from_a_file_that_an_error_repeats_is_kept_and_shown_nowhere() {
         faults: Faults::always(Fault::Reply {
             status: 400,
             headers: Vec::new(),
-            body: json!({"error": {"message": said_back(), "type": said_back()}}).to_string(),
+            body: json!({"error": {"message": said_back(), "type": said_back()}})
+                .to_string()
+                .into_bytes(),
         }),
         ..Behaviour::default()
     });
@@ -100,13 +102,38 @@ fn a_key_in_headers_and_odd_fields_of_the_reply_is_kept_nowhere() {
                 ("x-request-id".into(), KEY.into()),
                 ("request-id".into(), TOKEN.into()),
             ],
-            body: body.to_string(),
+            body: body.to_string().into_bytes(),
         }),
         ..Behaviour::default()
     });
     let project = keyed(&endpoint.url()).env("KEY", KEY).env("TOKEN", TOKEN);
     let output = project.run(&["run", "--json", "--record"]);
     assert_eq!(outcomes(&output.json())["ok"], 5);
+    assert_nowhere(&project, every_output(&project).into_iter().chain([output]));
+}
+
+#[test]
+fn a_key_that_comes_back_token_by_token_is_kept_nowhere() {
+    let (start, end) = KEY.split_at(12);
+    let token = |text: &str| json!({"token": text, "logprob": -0.5});
+    let body = json!({"choices": [{
+        "finish_reason": "stop", "message": {"role": "assistant", "content": KEY},
+        "logprobs": {"content": [token("so: "), token(start), token(end)]},
+    }]});
+    let endpoint = Endpoint::start(Behaviour {
+        faults: Faults::always(Fault::json(body.to_string())),
+        ..Behaviour::default()
+    });
+    let project = keyed(&endpoint.url()).env("KEY", KEY).env("TOKEN", TOKEN);
+    let config = project.read("regauge.yaml");
+    project.write(
+        "regauge.yaml",
+        config.replace("seed: 7 }", "seed: 7, logprobs: true }"),
+    );
+    let output = project.run(&["run", "--json", "--record"]);
+    assert_eq!(outcomes(&output.json())["ok"], 5);
+    let recording = project.read("golden/recordings/words.jsonl");
+    assert!(!recording.contains("\"logprob\""), "{recording}");
     assert_nowhere(&project, every_output(&project).into_iter().chain([output]));
 }
 

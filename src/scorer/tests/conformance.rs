@@ -195,6 +195,7 @@ fn grade_row(row: &Row, scorer: &Scorer) -> OrMissing<Score> {
     let answer = Answer {
         response: &response,
         latency_ms: row.latency_ms,
+        first_token_ms: None,
         cost: row.cost,
     };
     scorer.grade(&target, &answer)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::fault::Fault;
+use super::http::Delivery;
 
 /// What the endpoint answers to the requests that no fault policy takes.
 #[derive(Clone)]
@@ -16,12 +17,25 @@ pub(crate) enum Answers {
     Same(Completion),
     /// What the function says.
     By(Arc<dyn Fn(&Asked<'_>) -> Answer + Send + Sync>),
+    /// At any place, in any wire format: what the function makes of the method with the path and of the body.
+    Raw(Arc<RawAnswers>),
 }
+
+/// What is made of the method with the path and of the body.
+type RawAnswers = dyn Fn(&str, &[u8]) -> Raw + Send + Sync;
+
+/// A reply, and how it is sent where only half of its body is.
+pub(crate) type Raw = (Fault, Option<Delivery>);
 
 impl Answers {
     /// What the function says.
     pub(crate) fn by(answer: impl Fn(&Asked<'_>) -> Answer + Send + Sync + 'static) -> Self {
         Self::By(Arc::new(answer))
+    }
+
+    /// At any place, in any wire format.
+    pub(crate) fn raw(reply: impl Fn(&str, &[u8]) -> Raw + Send + Sync + 'static) -> Self {
+        Self::Raw(Arc::new(reply))
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) enum Fault {
         /// Headers beside `content-length`.
         headers: Vec<(String, String)>,
         /// The body.
-        body: String,
+        body: Vec<u8>,
     },
 }
 
@@ -52,7 +52,7 @@ impl Fault {
         Self::Reply {
             status: 200,
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-            body: body.into(),
+            body: body.into().into_bytes(),
         }
     }
 

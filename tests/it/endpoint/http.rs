@@ -120,9 +120,9 @@ pub(crate) struct Response {
 
 impl Response {
     /// A whole response that is not a completion.
-    pub(crate) fn new(status: u16, headers: &[(&str, &str)], body: &str) -> Self {
+    pub(crate) fn new(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Self {
         Self {
-            bytes: bytes(status, headers, body),
+            bytes: bytes(status, headers, body.as_ref()),
             answers: false,
             delivery: Delivery::Whole,
         }
@@ -150,14 +150,14 @@ impl Response {
 }
 
 /// A response as it goes over the wire.
-pub(crate) fn bytes(status: u16, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+pub(crate) fn bytes(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut text = format!("HTTP/1.1 {status} {}\r\n", reason(status));
     for (name, value) in headers {
         text.extend([name, ": ", value, "\r\n"]);
     }
     let length = body.len().to_string();
-    text.extend(["content-length: ", &length, "\r\n\r\n", body]);
-    text.into_bytes()
+    text.extend(["content-length: ", &length, "\r\n\r\n"]);
+    [text.as_bytes(), body].concat()
 }
 
 fn reason(status: u16) -> &'static str {

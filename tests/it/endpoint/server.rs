@@ -155,6 +155,15 @@ impl Active {
         asked: &InFlight<'_>,
     ) -> (Response, Duration) {
         let id = format!("{digest:016x}");
+        if let Answers::Raw(reply) = &self.behaviour.answers {
+            let (fault, halved) = reply(request.line(), request.body);
+            let response = Format::Openai.failed(&id, &fault, request);
+            let response = match halved {
+                Some(delivery) => response.halved(delivery),
+                None => response,
+            };
+            return (response, Duration::ZERO);
+        }
         let Some(format) = Format::at(request.line()) else {
             let message = format!("unknown request: {}", request.line());
             return (Format::Openai.error(&id, 404, &message), Duration::ZERO);
@@ -168,7 +177,7 @@ impl Active {
                 completion.delay,
             );
         }
-        let Ok(body) = serde_json::from_slice(request.body) else {
+        let Ok(body) = serde_json::from_slice::<serde_json::Value>(request.body) else {
             let response =
                 format.error(&id, 400, "We could not parse the JSON body of your request");
             return (response, Duration::ZERO);
@@ -181,7 +190,11 @@ impl Active {
             Answer::Fault(fault) => (format.failed(&id, &fault, request), Duration::ZERO),
             Answer::Completion(completion) => {
                 let served = Served::by(&self.behaviour, asked.model());
-                let bytes = format.completed(&id, &completion, &served);
+                let bytes = if body["stream"] == true {
+                    format.streamed(&id, &completion, &served)
+                } else {
+                    format.completed(&id, &completion, &served)
+                };
                 (answer(bytes), completion.delay)
             }
         }
@@ -203,6 +216,7 @@ impl Active {
             Answers::Echo => Answer::text(asked.user()),
             Answers::Same(completion) => completion.clone().into(),
             Answers::By(answer) => answer(asked),
+            Answers::Raw(_) => unreachable!("it was asked before"),
         }
     }
 

@@ -33,7 +33,18 @@ impl Format {
             Self::Openai => openai(id, completion, by),
             Self::Anthropic => anthropic(id, completion, by),
         };
-        http::bytes(200, &self.headers(&format!("req_{id}")), &body.to_string())
+        let id = format!("req_{id}");
+        http::bytes(200, &self.headers(&id), body.to_string().as_bytes())
+    }
+
+    /// The same, written while the client reads.
+    pub(crate) fn streamed(self, id: &str, completion: &Completion, by: &Served<'_>) -> Vec<u8> {
+        let events = match self {
+            Self::Openai => openai_events(&openai(id, completion, by)),
+            Self::Anthropic => anthropic_events(&anthropic(id, completion, by)),
+        };
+        let headers = [("content-type", "text/event-stream")];
+        http::bytes(200, &headers, events.as_bytes())
     }
 
     /// A response with this failure of the request with this id.
@@ -207,6 +218,59 @@ fn anthropic(id: &str, completion: &Completion, by: &Served<'_>) -> Value {
         body["usage"] = json!({"input_tokens": usage.input, "output_tokens": usage.output});
     }
     body
+}
+
+/// A completion in two pieces, with its counts in an event of their own.
+fn openai_events(whole: &Value) -> String {
+    let message = &whole["choices"][0]["message"];
+    let chunk = |delta: Value, finish: &Value| {
+        json!({
+            "id": whole["id"], "object": "chat.completion.chunk", "model": whole["model"],
+            "system_fingerprint": whole["system_fingerprint"],
+            "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+        })
+    };
+    let mut events = vec![chunk(
+        json!({"role": "assistant", "content": ""}),
+        &Value::Null,
+    )];
+    for piece in halves(message["content"].as_str().unwrap_or_default()) {
+        events.push(chunk(json!({"content": piece}), &Value::Null));
+    }
+    let rest = json!({"refusal": message["refusal"], "tool_calls": message["tool_calls"]});
+    events.push(chunk(rest, &whole["choices"][0]["finish_reason"]));
+    events.push(json!({"choices": [], "usage": whole["usage"]}));
+    let events = events.iter().map(|event| format!("data: {event}\n\n"));
+    events.chain(["data: [DONE]\n\n".to_owned()]).collect()
+}
+
+/// A message of one text in two pieces.
+fn anthropic_events(whole: &Value) -> String {
+    let mut start = whole.clone();
+    start["content"] = json!([]);
+    start["stop_reason"] = Value::Null;
+    let mut events = vec![
+        json!({"type": "message_start", "message": start}),
+        json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+    ];
+    for piece in halves(whole["content"][0]["text"].as_str().unwrap_or_default()) {
+        let delta = json!({"type": "text_delta", "text": piece});
+        events.push(json!({"type": "content_block_delta", "index": 0, "delta": delta}));
+    }
+    let delta = json!({"stop_reason": whole["stop_reason"]});
+    events.push(json!({"type": "message_delta", "delta": delta, "usage": whole["usage"]}));
+    events.push(json!({"type": "message_stop"}));
+    events.iter().fold(String::new(), |mut written, event| {
+        let name = event["type"].as_str().unwrap_or_default();
+        written.extend(["event: ", name, "\ndata: ", &event.to_string(), "\n\n"]);
+        written
+    })
+}
+
+fn halves(text: &str) -> [&str; 2] {
+    let middle = (0..=text.len() / 2).rfind(|at| text.is_char_boundary(*at));
+    let (one, other) = text.split_at(middle.unwrap_or(0));
+    [one, other]
 }
 
 fn words_of(status: u16) -> String {
