@@ -107,7 +107,10 @@ const SAME = {
 
 /** A difference that was found when the report was written: `edits` is its form, or the share of changed words. */
 function difference(old, now, edits, names, isCode) {
-  if (typeof edits === 'number') return [note(`${Math.round(edits * 100)} % of the characters differ. The texts are withheld.`)];
+  if (typeof edits === 'number') {
+    const share = `${Math.round(edits * 100)} % of the characters differ. The texts are withheld.`;
+    return [h('p', { class: 'bar' }, share), sideBySide(prose(old), prose(now), names)];
+  }
   const [a, b] = [edits?.a ?? textOf(old), edits?.b ?? textOf(now)];
   if (!edits) return [note('Not compared: this page holds too many long differences.'), sideBySide(prose(a, isCode), prose(b, isCode), names)];
   if (SAME[edits.k]) return [h('p', { class: 'bar' }, SAME[edits.k]), box(prose(b, isCode))];
