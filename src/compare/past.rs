@@ -29,22 +29,50 @@ pub(super) fn note(
             continue;
         };
         case.history.clone_from(history);
-        case.bad_since = bad_since(case, policy.case_tolerance);
+        case.bad_since = bad_since(
+            case.verdict,
+            case.score_before,
+            history,
+            policy.case_tolerance,
+        );
     }
 }
 
 /// The first of the last runs in which the case was bad without a break: worse than in the baseline by more than is
 /// tolerated of a case, or without a result.
-fn bad_since(case: &CaseSummary<'_>, tolerance: f64) -> Option<usize> {
-    let before = case.score_before;
-    let is_bad = |past: &Past| match (case.verdict, past) {
+fn bad_since(
+    verdict: CaseVerdict,
+    before: Option<f64>,
+    history: &[Past],
+    tolerance: f64,
+) -> Option<usize> {
+    let is_bad = |past: &&Past| match (verdict, past) {
         (CaseVerdict::Regressed | CaseVerdict::Suspect, Past::Passed(share)) => {
             before.is_some_and(|before| *share < before - tolerance + SLACK)
         }
         (CaseVerdict::Unmeasured, Past::Unmeasured) => true,
         _ => false,
     };
-    let streak = case.history.iter().rev().take_while(|past| is_bad(past));
-    let length = streak.count();
-    (length > 0).then(|| case.history.len() - length)
+    let length = history.iter().rev().take_while(is_bad).count();
+    (length > 0).then(|| history.len() - length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_is_bad_since_the_first_run_of_an_unbroken_row() {
+        let [good, bad] = [1.0, 0.0].map(Past::Passed);
+        let since = |verdict, history: &[Past]| bad_since(verdict, Some(1.0), history, 0.2);
+        let regressed = CaseVerdict::Regressed;
+        assert_eq!(since(regressed, &[bad, good, bad, bad]), Some(2));
+        assert_eq!(since(regressed, &[good, Past::Unmeasured, bad]), Some(2));
+        assert_eq!(since(regressed, &[bad, bad]), Some(0));
+        assert_eq!(since(regressed, &[good, Past::Passed(0.9)]), None);
+        assert_eq!(since(CaseVerdict::Flaky, &[good, bad]), None);
+        let unmeasured = [good, Past::Unmeasured, Past::Unmeasured];
+        assert_eq!(since(CaseVerdict::Unmeasured, &unmeasured), Some(1));
+        assert_eq!(bad_since(regressed, None, &[good, bad], 0.2), None);
+    }
 }

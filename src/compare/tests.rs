@@ -601,3 +601,119 @@ fn a_rare_failure_that_cannot_be_ruled_out_says_how_many_trials_it_takes() {
         insta::assert_snapshot!(exact.sentence, @"exact measured +0, 90 % interval +0 to +0; too few trials to rule out a rare failure: it takes 90 pairs of trials, these are 20; this run can see drops of 3 points or more; 4 more trials per case and 4 of the baseline (160 calls) would settle it");
     });
 }
+
+/// Gives all answers of a run the text for their case.
+fn saying(mut run: Run, text: impl Fn(usize) -> String) -> Run {
+    for trial in &mut run.trials {
+        if let Some(Answered {
+            reply: Reply::Response(response),
+            ..
+        }) = &mut trial.answer
+        {
+            response.text = text(trial.case);
+        }
+    }
+    run
+}
+
+#[test]
+fn forty_differences_become_two_findings() {
+    let before = saying(run("a", &["1111"; 40]), |case| {
+        format!("The fee of order {case} is 5 euros.")
+    });
+    let now = saying(run("b", &["0000"; 40]), |case| match case % 4 {
+        0 => "I\u{2019}m sorry, but I cannot help with that.".to_owned(),
+        _ => format!("The fee of order {case} is 7 euros."),
+    });
+    compare(&now, Some(&before), |summary| {
+        let clusters = &summary.suites[0].clusters;
+        let found: Vec<(Option<&str>, &str, usize)> = clusters
+            .iter()
+            .map(|cluster| (cluster.check, cluster.change.name(), cluster.cases.len()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (Some("exact"), "other numbers", 30),
+                (Some("exact"), "refuses", 10)
+            ]
+        );
+    });
+}
+
+#[test]
+fn what_is_in_quarantine_is_no_finding() {
+    let (before, mut now) = (run("a", &["1111"; 3]), run("b", &["0000"; 3]));
+    now.header.quarantine.push(Quarantine {
+        case: "c-1".into(),
+        owner: "the team".into(),
+        reason: "known".into(),
+        until: "2099-01-01".into(),
+    });
+    compare(&now, Some(&before), |summary| {
+        let suite = &summary.suites[0];
+        let places = suite.clusters.iter().flat_map(|cluster| &cluster.cases);
+        let ids = places.map(|place| suite.subjects[place.subject].cases[place.case].id);
+        assert_eq!(ids.collect::<Vec<_>>(), ["c-0", "c-2"]);
+    });
+}
+
+#[test]
+fn groups_begin_with_the_surest_drop() {
+    let outcomes = [["1111"; 20], ["0000"; 20]].concat();
+    let tagged = |mut run: Run| {
+        for (index, case) in run.cases.iter_mut().enumerate() {
+            let tag = match index {
+                0..19 => "calm",
+                19..21 => "few",
+                _ => "worse",
+            };
+            case.tags = vec![tag.to_owned(), "all".to_owned()];
+        }
+        run
+    };
+    let (before, now) = (tagged(run("a", &["1111"; 40])), tagged(run("b", &outcomes)));
+    compare(&now, Some(&before), |summary| {
+        let groups = &summary.suites[0].subjects[0].groups;
+        let found: Vec<(&str, usize, usize)> = groups
+            .iter()
+            .map(|group| (group.name, group.cases, group.bad))
+            .collect();
+        assert_eq!(found, [("worse", 19, 19), ("few", 2, 1), ("calm", 19, 0)]);
+        let drop = groups[0].difference.unwrap();
+        assert!((drop.value + 1.0).abs() < 1e-9 && drop.high < -0.5);
+    });
+}
+
+#[test]
+fn one_group_alone_is_none() {
+    let (before, now) = (run("a", &["11"; 3]), run("b", &["10"; 3]));
+    compare(&now, Some(&before), |summary| {
+        assert!(summary.suites[0].subjects[0].groups.is_empty());
+    });
+}
+
+#[test]
+fn what_was_recorded_with_texts_withheld_stays_so_and_its_verdicts_are_those_of_the_texts() {
+    let (before, mut now) = (run("a", &["1111"; 20]), run("b", &["0000"; 20]));
+    let open = [Compared::new(&now.clone(), Some(&before), String::new())]
+        .each_ref()
+        .map(|compared| {
+            let summary = summarize(std::slice::from_ref(compared), false);
+            (summary.headline, summary.suites[0].clusters.len())
+        });
+    now.header.eyes_off = true;
+    let compared = [Compared::new(&now, Some(&before), String::new())];
+    let (one, other) = (summarize(&compared, false), summarize(&compared, false));
+    let withheld = serde_json::to_string(&one).unwrap();
+    assert_eq!(withheld, serde_json::to_string(&other).unwrap());
+    assert_eq!(open, [(one.headline.clone(), one.suites[0].clusters.len())]);
+    let trial = &one.suites[0].subjects[0].cases[0].trials[0];
+    assert_eq!(trial.output, "[withheld: 5 characters]");
+    assert!(
+        trial
+            .changed
+            .is_some_and(|changed| changed.baseline > Some(0.0))
+    );
+    assert!(!withheld.contains("\"yes\""), "the golden");
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{Rule, Series, Timeline, inputs, outputs};
+use super::{CASE_RUNS, Past, Rule, Series, Timeline, inputs, outputs};
 use crate::digest::Digest;
 use crate::golden::Case;
 use crate::history::point::{Point, SeriesMeans};
@@ -341,4 +341,21 @@ fn equal_answers_have_not_drifted() {
         "0 % of the outputs of repeat · small have another text than in the baseline; re-running the baseline alone \
          changes 0 %"
     );
+}
+
+#[test]
+fn each_case_has_its_course_as_long_as_it_is_the_same_case() {
+    let mut points = points("pass", &[1.0, 0.5, 0.0], 9);
+    points[0].cases = digests(5..15);
+    points[1].means[0].means[7] = None;
+    let timeline = Timeline::of(&points).unwrap();
+    let courses = &timeline.cases[0];
+    assert_eq!(courses.subject, "repeat · small");
+    let [zero, half, one] = [0.0, 0.5, 1.0].map(Past::Passed);
+    assert_eq!(courses.cases[0], [Past::Absent, half, zero]);
+    assert_eq!(courses.cases[6], [one, half, zero]);
+    assert_eq!(courses.cases[7], [one, Past::Unmeasured, zero]);
+    let many = (0..20).map(|day| point(day, 1, "pass", 1.0));
+    let many = Timeline::of(&many.collect::<Vec<_>>()).unwrap();
+    assert_eq!(many.cases[0].cases[0], [one; CASE_RUNS]);
 }

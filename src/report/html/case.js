@@ -107,7 +107,10 @@ const SAME = {
 
 /** A difference that was found when the report was written: `edits` is its form, or the share of changed words. */
 function difference(old, now, edits, names, isCode) {
-  if (typeof edits === 'number') return [note(`${Math.round(edits * 100)} % of the characters differ. The texts are withheld.`)];
+  if (typeof edits === 'number') {
+    const share = `${Math.round(edits * 100)} % of the characters differ. The texts are withheld.`;
+    return [h('p', { class: 'bar' }, share), sideBySide(prose(old), prose(now), names)];
+  }
   const [a, b] = [edits?.a ?? textOf(old), edits?.b ?? textOf(now)];
   if (!edits) return [note('Not compared: this page holds too many long differences.'), sideBySide(prose(a, isCode), prose(b, isCode), names)];
   if (SAME[edits.k]) return [h('p', { class: 'bar' }, SAME[edits.k]), box(prose(b, isCode))];
@@ -219,15 +222,20 @@ function historyTab(i, found) {
   const steps = course(INDEX, i).slice(-runs.length);
   const large = bars(steps, 40, 90);
   const shown = (past) => (past === null ? 'not there' : past === 'unmeasured' ? 'no result' : `${Math.round(past * 100)} %`);
-  const row = ([id, day, changes], k) => h('tr', {}, h('th', { scope: 'row', class: 'nowrap' }, day, k === runs.length - 1 ? ' (this run)' : id === suiteOf(i).base ? ' (baseline)' : ''),
-    addText(h('td', { class: 'mono' }), id), h('td', { class: 'num' }, shown(found.history[k] ?? null)), addText(h('td', { class: 'faint' }), changes.join(', ')));
+  const role = (id, k) => (k === runs.length - 1 ? ' (this run)' : id === suiteOf(i).base ? ' (baseline)' : '');
+  const row = ([id, day, changes], k) => h('tr', {},
+    h('th', { scope: 'row', class: 'nowrap' }, day, role(id, k)),
+    addText(h('td', { class: 'mono' }), id),
+    h('td', { class: 'num' }, shown(found.history[k] ?? null)),
+    addText(h('td', { class: 'faint' }), changes.join(', ')));
   return [box(large), h('table', { class: 'grid' }, heads([['Day'], ['Run'], ['Trials passed', true], ['What changed']]),
     h('tbody', {}, runs.map(row).reverse()))];
 }
 
 function detailsTab(i, found) {
   const suite = suiteOf(i);
-  return [h('table', { class: 'grid' }, h('tbody', {}, found.meta.map(([name, value]) => h('tr', {}, h('th', { scope: 'row' }, name), addText(h('td', { class: 'mono' }), value))))),
+  const row = ([name, value]) => h('tr', {}, h('th', { scope: 'row' }, name), addText(h('td', { class: 'mono' }), value));
+  return [h('table', { class: 'grid' }, h('tbody', {}, found.meta.map(row))),
     h('h3', {}, 'Look at it again'), command(`regauge show ${shellWord(suite.run)} ${shellWord(INDEX.ids[i])}`),
     h('h3', {}, 'Run it again'), command(`regauge run ${shellWord(suite.name)} --filter ${shellWord(INDEX.ids[i])} --trials 20`)];
 }
@@ -248,7 +256,9 @@ function view(tab, i, found) {
 }
 
 function notHere(i) {
-  return [h('p', {}, 'The texts of this case are not in this file: it was written with a limit on its size, and cases that changed come first. Its row is complete.'),
+  const why = 'The texts of this case are not in this file: it was written with a limit on its size, and cases that '
+    + 'changed come first. Its row is complete.';
+  return [h('p', {}, why),
     h('h3', {}, 'Show it from the history'), command(`regauge show ${shellWord(suiteOf(i).run)} ${shellWord(INDEX.ids[i])}`)];
 }
 
@@ -274,25 +284,45 @@ function facts(i) {
 function header(i, found, tab) {
   const at = order.indexOf(i);
   const distinct = found && found.c.length > 1 ? (found.outs.length > 1 ? `${found.outs.length} distinct` : 'identical') : null;
+  const place = at >= 0 ? `${at + 1} of ${order.length}` : '';
+  const tabButton = ([key, name], k) => {
+    const isShown = key === tab;
+    const attributes = {
+      type: 'button', role: 'tab', id: `tab-${key}`, 'aria-selected': String(isShown), 'aria-controls': 'panel',
+      tabindex: isShown ? 0 : -1, title: `Key ${k + 1}`, on: { click: () => setTab(key) },
+    };
+    return h('button', attributes, name, key === 'trials' && distinct ? h('i', {}, distinct) : null);
+  };
   return h('div', { class: 'dh' },
-    h('div', { class: 'dh-1' }, pill(verdictOf(i)), h('span', { class: 'sp' }), h('span', { class: 'faint nowrap' }, at >= 0 ? `${at + 1} of ${order.length}` : ''),
-      tool('prev', 'Previous case (k)', () => step(-1)), tool('next', 'Next case (j)', () => step(1)), tool('link', 'Copy link (y)', copyLink), tool('close', 'Close (Esc)', closeCase)),
+    h('div', { class: 'dh-1' }, pill(verdictOf(i)), h('span', { class: 'sp' }), h('span', { class: 'faint nowrap' }, place),
+      tool('prev', 'Previous case (k)', () => step(-1)),
+      tool('next', 'Next case (j)', () => step(1)),
+      tool('link', 'Copy link (y)', copyLink),
+      tool('close', 'Close (Esc)', closeCase)),
     line('h2', { id: 'dt', tabindex: -1 }, INDEX.ids[i]),
     h('p', { class: 'sum' }, facts(i)),
-    h('div', { class: 'tabs', role: 'tablist', 'aria-label': 'Views of the case', on: { keydown: tabKeys } }, TABS.map(([key, name], k) => (
-      h('button', { type: 'button', role: 'tab', id: `tab-${key}`, 'aria-selected': String(key === tab), 'aria-controls': 'panel', tabindex: key === tab ? 0 : -1, title: `Key ${k + 1}`, on: { click: () => setTab(key) } },
-        name, key === 'trials' && distinct ? h('i', {}, distinct) : null)))));
+    h('div', { class: 'tabs', role: 'tablist', 'aria-label': 'Views of the case', on: { keydown: tabKeys } },
+      TABS.map(tabButton)));
 }
 
 function footer(i, found) {
-  const run = shellWord(suiteOf(i).run);
-  if (META.eyesOff) return h('div', { class: 'df' }, h('p', { class: 'faint' }, 'A golden cannot be accepted unread. Decide where the texts are:'), command(`regauge review ${run}`));
+  if (META.eyesOff) {
+    return h('div', { class: 'df' },
+      h('p', { class: 'faint' }, 'A golden cannot be accepted unread. Decide where the texts are:'),
+      command(`regauge review ${shellWord(suiteOf(i).run)}`));
+  }
   const made = decisionOf(i)?.action;
-  const decide = (action, text, key) => h('button', { class: 'btn', type: 'button', 'aria-pressed': String(made === action), title: `Key ${key}`, on: { click: () => setDecision(i, found, action) } }, text);
-  const bug = h('button', { class: 'btn', type: 'button', on: { click: () => copy(bugText(i, found), bug, 'Copy bug text') } }, icon('copy'), 'Copy bug text');
-  const canDecide = found.outs[look.answer]?.h;
-  return h('div', { class: 'df' }, canDecide ? [decide('accept', 'Accept as golden', 'a'), decide('reject', 'Reject', 'r')] : null, bug,
-    canDecide ? h('span', { class: 'hint' }, 'Decisions stay in this page until you download them.') : null);
+  const decide = (action, text, key) => {
+    const press = () => setDecision(i, found, action);
+    const attributes = { class: 'btn', type: 'button', 'aria-pressed': String(made === action), title: `Key ${key}`, on: { click: press } };
+    return h('button', attributes, text);
+  };
+  const copyBug = () => copy(bugText(i, found), bug, 'Copy bug text');
+  const bug = h('button', { class: 'btn', type: 'button', on: { click: copyBug } }, icon('copy'), 'Copy bug text');
+  if (!found.outs[look.answer]?.h) return h('div', { class: 'df' }, bug);
+  return h('div', { class: 'df' },
+    decide('accept', 'Accept as golden', 'a'), decide('reject', 'Reject', 'r'), bug,
+    h('span', { class: 'hint' }, 'Decisions stay in this page until you download them.'));
 }
 
 async function openCase(i, focus) {
@@ -304,7 +334,8 @@ async function openCase(i, focus) {
     look.answer = found ? found.rep : 0;
   }
   const tab = TABS.some(([key]) => key === state.t) ? state.t : 'golden';
-  const panel = h('div', { class: 'db', role: 'tabpanel', id: 'panel', 'aria-labelledby': `tab-${tab}`, tabindex: 0 }, found ? view(tab, i, found) : notHere(i));
+  const attributes = { class: 'db', role: 'tabpanel', id: 'panel', 'aria-labelledby': `tab-${tab}`, tabindex: 0 };
+  const panel = h('div', attributes, found ? view(tab, i, found) : notHere(i));
   drawer.replaceChildren(header(i, found, tab), panel, ...(found ? [footer(i, found)] : []));
   drawer.hidden = false;
   document.documentElement.classList.add('open');
@@ -567,7 +598,8 @@ async function load() {
       index.check[i] === null ? '' : META.clusters[index.check[i]][0]].join(' ').toLowerCase());
     INDEX = index;
   } catch (error) {
-    $('#fail').textContent = `The list of cases could not be read (${error.message}). The summary above is complete. The list needs a browser of 2023 or later.`;
+    $('#fail').textContent = `The list of cases could not be read (${error.message}). The summary above is complete; `
+      + 'the list needs a browser of 2023 or later.';
     $('#fail').hidden = false;
     document.documentElement.classList.remove('js');
     return;

@@ -271,7 +271,8 @@ impl Index {
 
     fn add(&mut self, entry: &Entry<'_, '_>, key: &str, names: &Names<'_>) {
         let case = entry.case;
-        let is_shown = case.verdict != CaseVerdict::Unchanged || self.n <= ALL_PREVIEWS;
+        let has_room = case.verdict != CaseVerdict::Unchanged || self.n <= ALL_PREVIEWS;
+        let is_shown = has_room && !entry.suite.eyes_off;
         self.ids.push(case.id.to_owned());
         self.keys.push(key.to_owned());
         self.why
