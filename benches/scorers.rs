@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use regauge::document::{Document, Source};
 use regauge::error::Error;
-use regauge::exchange::{Finish, Response, Usage};
+use regauge::exchange::Response;
 use regauge::scorer::{self, Answer, Scorer, Target};
 use serde_json::{Map, Value, json};
 
@@ -168,19 +168,5 @@ fn compile(entry: &str) -> Scorer {
 }
 
 fn response(text: &str) -> Response {
-    Response {
-        text: text.to_owned(),
-        tool_calls: Vec::new(),
-        refusal: None,
-        reasoning: None,
-        finish: Finish::Stop,
-        finish_raw: None,
-        usage: Usage::default(),
-        model: None,
-        fingerprint: None,
-        request_id: None,
-        logprobs: Vec::new(),
-        vectors: Vec::new(),
-        judgements: Vec::new(),
-    }
+    Response::of(text)
 }

@@ -11,13 +11,16 @@ cd "$(dirname "$0")/.."
 shared=${1:?give the folder that holds models/ and wire/}
 port=${REGAUGE_PRISM_PORT:-14010}
 
+log=$(mktemp)
 bash "$shared/models/start-model.sh" start smollm2 minilm
-npx --yes @stoplight/prism-cli mock --errors --port "$port" "$shared/wire/openai-openapi-subset.json" >/tmp/prism.$$.log 2>&1 &
+set -m # a group of its own, so that all of it can be ended
+npx --yes @stoplight/prism-cli mock --errors --port "$port" "$shared/wire/openai-openapi-subset.json" >"$log" 2>&1 &
 prism=$!
-trap 'kill "$prism" 2>/dev/null || true; rm -f /tmp/prism.$$.log' EXIT
+set +m
+trap 'kill -- "-$prism" 2>/dev/null || true; rm -f "$log"' EXIT
 for _ in $(seq 120); do
   curl -s -o /dev/null "http://127.0.0.1:$port/models" && break
-  kill -0 "$prism" 2>/dev/null || { cat /tmp/prism.$$.log >&2; exit 1; }
+  kill -0 "$prism" 2>/dev/null || { cat "$log" >&2; exit 1; }
   sleep 1
 done
 

@@ -471,6 +471,25 @@ pub struct Response {
 }
 
 impl Response {
+    /// An answer of this text that ended by itself, of which nothing else is known.
+    pub fn of(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            tool_calls: Vec::new(),
+            refusal: None,
+            reasoning: None,
+            logprobs: Vec::new(),
+            vectors: Vec::new(),
+            judgements: Vec::new(),
+            finish: Finish::Stop,
+            finish_raw: None,
+            usage: Usage::default(),
+            model: None,
+            fingerprint: None,
+            request_id: None,
+        }
+    }
+
     /// Every text that the endpoint wrote.
     pub fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
         let calls = self.tool_calls.iter_mut();

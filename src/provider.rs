@@ -14,7 +14,7 @@ use crate::exchange::feature::Feature;
 use crate::exchange::form::Form;
 use crate::exchange::logprob::TokenLogprob;
 use crate::exchange::task::Task;
-use crate::exchange::{Failure, Finish, Request, Response, ToolChoice, Usage, WireFormat};
+use crate::exchange::{Failure, Finish, Request, Response, ToolChoice, WireFormat};
 use crate::secret::Secret;
 use crate::units::count;
 
@@ -364,19 +364,9 @@ fn impossible_choice(request: &Request) -> Option<String> {
 /// An answer without any content, as a start.
 fn blank(finish: Finish, finish_raw: Option<String>) -> Response {
     Response {
-        text: String::new(),
-        tool_calls: Vec::new(),
-        refusal: None,
-        reasoning: None,
         finish,
         finish_raw,
-        usage: Usage::default(),
-        model: None,
-        fingerprint: None,
-        request_id: None,
-        logprobs: Vec::new(),
-        vectors: Vec::new(),
-        judgements: Vec::new(),
+        ..Response::of("")
     }
 }
 

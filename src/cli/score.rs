@@ -163,19 +163,10 @@ fn compile(source: Source) -> Result<Scorer> {
 
 fn grade(scorer: &Scorer, line: &Line) -> Value {
     let response = Response {
-        text: line.output.clone(),
         tool_calls: line.tool_calls.clone(),
-        refusal: None,
-        reasoning: None,
         finish: line.finish.unwrap_or(Finish::Stop),
-        finish_raw: None,
         usage: line.usage,
-        model: None,
-        fingerprint: None,
-        request_id: None,
-        logprobs: Vec::new(),
-        vectors: Vec::new(),
-        judgements: Vec::new(),
+        ..Response::of(&line.output)
     };
     let answer = Answer {
         response: &response,

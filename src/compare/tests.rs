@@ -5,9 +5,7 @@ use serde_json::json;
 use super::summary::{CaseVerdict, Estimate, Summary, Verdict};
 use super::{Compared, summarize};
 use crate::digest::Digest;
-use crate::exchange::{
-    Answered, Failure, FailureKind, Finish, Outcome, Reply, Response, Usage, WireFormat,
-};
+use crate::exchange::{Answered, Failure, FailureKind, Outcome, Reply, Response, WireFormat};
 use crate::golden::Case;
 use crate::history::run::{Header, Origin, Run, Status, SubjectRecord, TrialRecord};
 use crate::plan::selection::Selection;
@@ -98,22 +96,8 @@ fn trial(case: usize, repeat: usize, outcome: char) -> TrialRecord {
             retryable: true,
         })
     } else {
-        Reply::Response(Box::new(Response {
-            // Every answer has words of its own, as those of a real model do.
-            text: format!("{outcome} {case} {repeat}"),
-            tool_calls: Vec::new(),
-            refusal: None,
-            reasoning: None,
-            finish: Finish::Stop,
-            finish_raw: None,
-            usage: Usage::default(),
-            model: None,
-            fingerprint: None,
-            request_id: None,
-            logprobs: Vec::new(),
-            vectors: Vec::new(),
-            judgements: Vec::new(),
-        }))
+        // Every answer has words of its own, as those of a real model do.
+        Reply::Response(Box::new(Response::of(format!("{outcome} {case} {repeat}"))))
     };
     let score = Score {
         value: if passed { 1.0 } else { 0.0 },

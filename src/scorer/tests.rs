@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::document::Source;
 use crate::error::Error;
-use crate::exchange::{Finish, Usage};
+use crate::exchange::Finish;
 
 mod answers;
 mod compose;
@@ -37,21 +37,7 @@ fn scorer(entry: &str) -> Scorer {
 }
 
 fn response(text: &str) -> Response {
-    Response {
-        text: text.to_owned(),
-        tool_calls: Vec::new(),
-        refusal: None,
-        reasoning: None,
-        finish: Finish::Stop,
-        finish_raw: None,
-        usage: Usage::default(),
-        model: None,
-        fingerprint: None,
-        request_id: None,
-        logprobs: Vec::new(),
-        vectors: Vec::new(),
-        judgements: Vec::new(),
-    }
+    Response::of(text)
 }
 
 fn grade_response(

@@ -1,7 +1,9 @@
 //! Local programs as models: what they are given, what they may not see, and that they may fail in any way.
 
 use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 
+use crate::process::PATIENCE;
 use crate::project::Project;
 use crate::summary::{outcomes, trials};
 
@@ -130,19 +132,23 @@ fn a_program_may_fail_in_any_way_and_every_trial_has_its_outcome() {
 
 #[test]
 fn what_a_program_has_started_ends_with_it() {
-    let script = "(sleep 2; echo late >> late) &\nsleep 60\n";
+    let script = "sleep 600 &\necho $! > new\nmv new pid\nwait\n";
     let project = program(script, "one-shot", "").cases(1);
     let config = project.read("regauge.yaml");
-    project.write(
-        "regauge.yaml",
-        config.replace("timeout: 5s", "timeout: 500ms"),
-    );
+    project.write("regauge.yaml", config.replace("timeout: 5s", "timeout: 1s"));
     project.run(&["run", "--json"]).expect_code(3);
-    let after = std::time::Instant::now();
-    while after.elapsed() < std::time::Duration::from_secs(3) {
-        std::thread::sleep(std::time::Duration::from_millis(50));
+    let pid = project.read("pid");
+    let start = Instant::now();
+    while is_alive(pid.trim()) {
+        assert!(start.elapsed() < PATIENCE, "{pid} is still there");
+        std::thread::sleep(Duration::from_millis(1));
     }
-    assert!(!project.files().contains(&"late".to_owned()));
+}
+
+/// Whether a process runs; one that has ended and that nobody has asked for does not.
+fn is_alive(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Scorers of tool calls, and scorers made of others, by example.
 
 use super::*;
-use crate::exchange::ToolCall;
+use crate::exchange::{ToolCall, Usage};
 
 fn calling(calls: &[(&str, &str)]) -> Response {
     let mut response = response("");
