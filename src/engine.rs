@@ -6,8 +6,10 @@
 pub mod backoff;
 pub mod budget;
 pub mod endpoint;
+pub mod gate;
 pub mod keeper;
-pub mod limit;
+mod limit;
+pub mod probe;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,8 +27,8 @@ use crate::exchange::{Answered, Call, Exchange, Failure, FailureKind, Outcome, R
 use crate::units::Cost;
 use budget::Budget;
 use endpoint::{Attempt, Endpoint};
+use gate::{Gate, Need, Pass, Word};
 use keeper::Keeper;
-use limit::{MinuteLimit, Passage};
 
 /// Calls that wait for their next attempt, for each one that may be under way.
 const WAITING_PER_SLOT: usize = 8;
@@ -189,9 +191,7 @@ struct Shared {
 struct Lane {
     endpoint: Endpoint,
     alias: Arc<str>,
-    limit: MinuteLimit,
-    /// Attempts under way.
-    slots: Arc<Semaphore>,
+    gate: Arc<Gate>,
     /// Calls under way, those that wait for their next attempt included.
     open: Arc<Semaphore>,
     unanswered: AtomicU32,
@@ -224,10 +224,9 @@ impl Lane {
     fn new(endpoint: Endpoint) -> Self {
         Self {
             alias: endpoint.alias.as_str().into(),
-            limit: MinuteLimit::new(endpoint.requests_per_minute, endpoint.tokens_per_minute),
-            slots: Arc::new(Semaphore::new(endpoint.concurrency)),
+            gate: Gate::new(endpoint.limits),
             open: Arc::new(Semaphore::new(
-                endpoint.concurrency.saturating_mul(WAITING_PER_SLOT),
+                endpoint.limits.concurrency.saturating_mul(WAITING_PER_SLOT),
             )),
             unanswered: AtomicU32::new(0),
             down: Mutex::new(None),
@@ -399,9 +398,9 @@ async fn make(shared: &Shared, lane: &Lane, job: &Job) -> Result<()> {
                 .common
                 .budget
                 .settle(reserved, cost.unwrap_or_default());
-            let (exchange, slot) = answered;
+            let (exchange, pass) = answered;
             let exchange = shared.common.keeper.keep(job.run.clone(), exchange).await?;
-            drop(slot);
+            drop(pass);
             shared
                 .tell(Event::Done {
                     key: job.key,
@@ -419,31 +418,25 @@ async fn make(shared: &Shared, lane: &Lane, job: &Job) -> Result<()> {
     Ok(())
 }
 
-/// Attempts a call until it is answered or no attempt is left. The slot of the last attempt is handed on, so that a
+/// Attempts a call until it is answered or no attempt is left. The pass of the last attempt is handed on, so that a
 /// call counts as under way until its exchange is safe.
 async fn attempt_until_answered(
     shared: &Shared,
     lane: &Lane,
     job: &Job,
     call: &Arc<Call>,
-) -> std::result::Result<(Exchange, tokio::sync::OwnedSemaphorePermit), End> {
+) -> std::result::Result<(Exchange, Pass), End> {
     let mut attempts = 0;
     loop {
-        let slot = shared
-            .unless_stopped(lane.slots.clone().acquire_owned())
-            .await?;
-        let slot = slot.map_err(|_| End::interrupted())?;
+        let mut pass = shared.unless_stopped(lane.gate.pass(need_of(call))).await?;
         if let Some(end) = shared.end(lane) {
             return Err(end);
         }
-        let passage = shared
-            .unless_stopped(lane.limit.pass(estimate(call)))
-            .await?;
         attempts += 1;
         let attempt = shared
             .unless_over(lane.endpoint.attempt(call, job.repeat))
             .await?;
-        correct_limit(lane, passage, &attempt);
+        tell(&mut pass, &attempt);
         let wait = attempt.wait;
         match &attempt.reply {
             Reply::Failure(failure) if failure.retryable && attempts <= lane.endpoint.retries => {
@@ -452,7 +445,7 @@ async fn attempt_until_answered(
                     return Err(End::interrupted());
                 }
                 let failure = failure.clone();
-                drop(slot);
+                drop(pass);
                 shared
                     .tell(Event::Retry {
                         alias: lane.alias.clone(),
@@ -464,24 +457,33 @@ async fn attempt_until_answered(
             }
             reply => {
                 lane.observe(reply);
-                return Ok((exchange_of(call, job, attempt, attempts), slot));
+                return Ok((exchange_of(call, job, attempt, attempts), pass));
             }
         }
     }
 }
 
-fn estimate(call: &Call) -> u64 {
-    call.request.estimated_input_tokens() + call.request.params.max_tokens.unwrap_or(0)
+fn need_of(call: &Call) -> Need {
+    Need {
+        input: call.request.estimated_input_tokens(),
+        output: call.request.params.max_tokens.unwrap_or(0),
+    }
 }
 
-fn correct_limit(lane: &Lane, passage: Option<Passage>, attempt: &Attempt) {
-    if let Some(total) = attempt
-        .reply
-        .response()
-        .and_then(|response| response.usage.total())
-    {
-        lane.limit.correct(passage, total);
-    }
+/// Tells the gate what an attempt says of the limits of its endpoint. A quota that is used up for hours is no pace that
+/// could be kept up with.
+fn tell(pass: &mut Pass, attempt: &Attempt) {
+    let word = match &attempt.reply {
+        Reply::Response(_) => Word::Taken,
+        Reply::Failure(failure) => match failure.kind {
+            FailureKind::RateLimited if failure.retryable => Word::Refused(attempt.wait),
+            FailureKind::Rejected => Word::Taken,
+            _ => Word::Nothing,
+        },
+    };
+    let response = attempt.reply.response();
+    let tokens = response.and_then(|response| response.usage.total());
+    pass.tell(word, &attempt.advertised, tokens);
 }
 
 fn exchange_of(call: &Arc<Call>, job: &Job, attempt: Attempt, attempts: u32) -> Exchange {

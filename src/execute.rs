@@ -243,7 +243,8 @@ impl Execution<'_> {
             ca_file.as_deref(),
             redactor,
         )?;
-        endpoint.concurrency = self.options.concurrency.unwrap_or(endpoint.concurrency);
+        let limits = &mut endpoint.limits;
+        limits.concurrency = self.options.concurrency.unwrap_or(limits.concurrency);
         Ok(endpoint)
     }
 }

@@ -13,6 +13,7 @@ use crate::exchange::feature::Feature;
 use crate::exchange::{Failure, Finish, Request, Response, ToolChoice, Usage, WireFormat};
 use crate::secret::Secret;
 
+pub mod advertised;
 mod anthropic;
 mod azure;
 mod cohere;
@@ -200,6 +201,11 @@ pub fn auth(format: WireFormat, key: &Secret) -> (&'static str, String) {
 /// The header that carries a token in any format.
 pub fn bearer(token: &Secret) -> (&'static str, String) {
     ("authorization", format!("Bearer {}", token.expose()))
+}
+
+/// What a wire format has no place for.
+pub fn lacks(format: WireFormat) -> &'static [Feature] {
+    codec(format).lacks
 }
 
 /// What of the request its wire format cannot carry, one lower-case fragment each. It is empty for a request that can

@@ -8,8 +8,10 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, redirect};
 use tokio::time::Instant;
 
+use super::gate::Limits;
 use crate::error::{Diagnostic, Error, Place, Result};
 use crate::exchange::{Call, Failure, FailureKind, Reply, Request, Response};
+use crate::provider::advertised::{Advertised, advertised};
 use crate::provider::price::Price;
 use crate::provider::{self, HttpReply};
 use crate::secret::{Redactor, Secret};
@@ -26,12 +28,8 @@ const IDLE: Duration = Duration::from_secs(90);
 pub struct Endpoint {
     /// The alias in `regauge.yaml`.
     pub alias: String,
-    /// Calls under way at once.
-    pub concurrency: usize,
-    /// Calls in any minute.
-    pub requests_per_minute: Option<u64>,
-    /// Tokens in any minute.
-    pub tokens_per_minute: Option<u64>,
+    /// What the user allows.
+    pub limits: Limits,
     /// Further attempts after a failed one.
     pub retries: u32,
     /// What tokens cost, where that is known.
@@ -49,6 +47,8 @@ pub struct Attempt {
     pub reply: Reply,
     /// How long the endpoint asked us to wait before the next attempt.
     pub wait: Option<Duration>,
+    /// What the endpoint said of its limits.
+    pub advertised: Advertised,
     /// From the sending to the end of the reply.
     pub latency: Duration,
     /// When it was sent: milliseconds since 1970, UTC.
@@ -92,9 +92,11 @@ impl Endpoint {
         })?;
         Ok(Self {
             alias: alias.to_owned(),
-            concurrency: model.concurrency,
-            requests_per_minute: model.requests_per_minute,
-            tokens_per_minute: model.tokens_per_minute,
+            limits: Limits {
+                concurrency: model.concurrency,
+                requests_per_minute: model.requests_per_minute,
+                tokens_per_minute: model.tokens_per_minute,
+            },
             retries: model.retries,
             price,
             base_url,
@@ -102,6 +104,17 @@ impl Endpoint {
             client,
             redactor,
         })
+    }
+
+    /// The host and the port of the address.
+    pub(super) fn host_and_port(&self) -> Option<(String, u16)> {
+        let url = reqwest::Url::parse(&self.base_url).ok()?;
+        Some((url.host_str()?.to_owned(), url.port_or_known_default()?))
+    }
+
+    /// Whether the way to the endpoint is encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.base_url.starts_with("https:")
     }
 
     /// Sends a call once and waits for all of its reply, at most the time limit of the model.
@@ -122,6 +135,8 @@ impl Endpoint {
             )),
         };
         let latency = started.elapsed();
+        let advertised = received.as_ref().map(Received::advertised);
+        let advertised = advertised.unwrap_or_default();
         let (reply, wait) = match received.and_then(|received| self.read(&call.request, &received))
         {
             Ok(reply) => (reply, None),
@@ -130,6 +145,7 @@ impl Endpoint {
         Attempt {
             reply,
             wait,
+            advertised,
             latency,
             sent_at,
         }
@@ -145,15 +161,9 @@ impl Endpoint {
             scrubbed = self.redactor.scrub(text);
             body = scrubbed.as_bytes();
         }
-        let header = |name: &str| {
-            received
-                .headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-        };
         let reply = HttpReply {
             status: received.status,
-            header: &header,
+            header: &|name| received.header(name),
             body,
             received_at: now_ms(),
         };
@@ -189,6 +199,21 @@ struct Received {
     status: u16,
     headers: HeaderMap,
     body: Vec<u8>,
+}
+
+impl Received {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Most endpoints say nothing of their limits, and are not asked for each.
+    fn advertised(&self) -> Advertised {
+        let mut names = self.headers.keys();
+        if !names.any(|name| name.as_str().contains("ratelimit")) {
+            return Advertised::default();
+        }
+        advertised(&|name| self.header(name), now_ms())
+    }
 }
 
 struct Refused {

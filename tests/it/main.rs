@@ -17,6 +17,7 @@ mod faults;
 mod gate_test;
 mod history_test;
 mod import_test;
+mod limits_test;
 mod looks_test;
 mod process;
 mod project;
