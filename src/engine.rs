@@ -25,7 +25,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::exchange::{Answered, Call, Exchange, Failure, FailureKind, Outcome, Reply};
 use crate::units::Cost;
-use budget::Budget;
+use budget::Budgets;
 use endpoint::{Attempt, Endpoint};
 use gate::{Gate, Need, Pass, Word};
 use keeper::Keeper;
@@ -58,7 +58,7 @@ pub type Render = Arc<dyn Fn(&Job) -> Result<Call> + Send + Sync>;
 /// What ends the calls of a run before all are made.
 pub struct Ends {
     /// Most money to spend.
-    pub budget: Option<Cost>,
+    pub budgets: Budgets,
     /// Most time to take.
     pub deadline: Option<Duration>,
     /// Cancelled: no new attempt is begun; those under way are waited for.
@@ -111,7 +111,7 @@ impl Engine {
     /// An engine without endpoints; time runs from here on.
     pub fn new(ends: Ends, keeper: Keeper) -> Self {
         let common = Common {
-            budget: Budget::new(ends.budget),
+            budgets: ends.budgets,
             deadline: ends.deadline.map(|limit| Instant::now() + limit),
             stop: ends.stop,
             abort: ends.abort,
@@ -173,7 +173,7 @@ impl Engine {
 
 /// What all calls of a run share.
 struct Common {
-    budget: Budget,
+    budgets: Budgets,
     deadline: Option<Instant>,
     stop: CancellationToken,
     abort: CancellationToken,
@@ -385,20 +385,18 @@ fn flatten(made: std::result::Result<Result<()>, tokio::task::JoinError>) -> Res
 async fn make(shared: &Shared, lane: &Lane, job: &Job) -> Result<()> {
     let call = Arc::new((shared.render)(job)?);
     let reserved = lane.forecast(&call);
-    if !shared.common.budget.reserve(reserved) {
-        shared
-            .give_up(job, &End::skipped("the budget of the run was spent"))
-            .await;
+    if let Err(of) = shared.common.budgets.reserve(&job.run, reserved) {
+        let end = End::skipped(format!("the budget of the {of} was spent"));
+        shared.give_up(job, &end).await;
         return Ok(());
     }
     match attempt_until_answered(shared, lane, job, &call).await {
         Ok(answered) => {
-            let cost = lane.cost(&answered.0.answer);
-            shared
-                .common
-                .budget
-                .settle(reserved, cost.unwrap_or_default());
-            let (exchange, pass) = answered;
+            let (mut exchange, pass) = answered;
+            let cost = lane.cost(&exchange.answer);
+            exchange.cost = cost;
+            let paid = cost.unwrap_or_default();
+            shared.common.budgets.settle(&job.run, reserved, paid);
             let exchange = shared.common.keeper.keep(job.run.clone(), exchange).await?;
             drop(pass);
             shared
@@ -411,7 +409,8 @@ async fn make(shared: &Shared, lane: &Lane, job: &Job) -> Result<()> {
                 .await;
         }
         Err(end) => {
-            shared.common.budget.settle(reserved, Cost::ZERO);
+            let budgets = &shared.common.budgets;
+            budgets.settle(&job.run, reserved, Cost::ZERO);
             shared.give_up(job, &end).await;
         }
     }
@@ -499,6 +498,7 @@ fn exchange_of(call: &Arc<Call>, job: &Job, attempt: Attempt, attempts: u32) -> 
         call: call.clone(),
         repeat: job.repeat,
         answer,
+        cost: None,
     }
 }
 

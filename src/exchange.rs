@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::digest::Digest;
 use crate::stats::rng::SplitMix64;
+use crate::units::Cost;
 use form::Form;
 
 /// A wire format that Regauge speaks.
@@ -631,6 +632,8 @@ pub struct Exchange {
     pub repeat: u32,
     /// What came back.
     pub answer: Answered,
+    /// What was paid for it now, where that is known.
+    pub cost: Option<Cost>,
 }
 
 impl Exchange {

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::digest::Digest;
+use crate::engine::budget::Budgets;
 use crate::engine::endpoint::Endpoint;
 use crate::engine::keeper::Keeper;
 use crate::engine::{Ends, Engine, Event, GivenUp};
@@ -68,6 +69,8 @@ pub struct Options {
     pub source: Source,
     /// Most money to spend.
     pub budget: Option<Cost>,
+    /// What the budget of the month leaves.
+    pub left_this_month: Option<Cost>,
     /// Most time to take.
     pub deadline: Option<Duration>,
     /// Calls under way at once for each model, over the workspace's number.
@@ -126,7 +129,7 @@ pub async fn execute(
 ) -> Result<Executed> {
     let (keeper, writer) = Keeper::start(history.clone());
     let ends = Ends {
-        budget: options.budget,
+        budgets: budgets(&orders, options),
         deadline: options.deadline,
         stop: options.stop.clone(),
         abort: options.abort.clone(),
@@ -170,6 +173,29 @@ pub async fn execute(
         runs.push((run, against));
     }
     Ok(Executed { plans, runs })
+}
+
+/// What the calls of the orders may cost. The runs that are made for the sake of a suite's run count to the suite.
+fn budgets(orders: &[Order], options: &Options) -> Budgets {
+    let mut budgets = Budgets::default();
+    if let Some(limit) = options.budget {
+        budgets.limit_all(limit, "run");
+    }
+    if let Some(left) = options.left_this_month {
+        budgets.limit_all(left, "month");
+    }
+    let mut suites: BTreeMap<&str, (Cost, Vec<String>)> = BTreeMap::new();
+    for order in orders {
+        let suite = &order.plan.suite;
+        if let Some(limit) = suite.budget {
+            let (_, runs) = suites.entry(&suite.name).or_insert((limit, Vec::new()));
+            runs.push(order.header.id.clone());
+        }
+    }
+    for (limit, runs) in suites.into_values() {
+        budgets.limit_runs(runs, limit);
+    }
+    budgets
 }
 
 impl Progressing {

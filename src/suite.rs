@@ -16,6 +16,7 @@ use crate::golden::{self, Columns, Dataset};
 use crate::prompt::PromptRef;
 use crate::shape::{Field, Shape};
 use crate::text::suggest;
+use crate::units::Cost;
 use crate::workspace::Workspace;
 use crate::workspace::params::{PARAMS, read_params};
 use cluster::{CLUSTER, ClusterRule, Sharing, read_cluster};
@@ -99,6 +100,11 @@ pub const SHAPE: Shape = Shape::Record(&[
         "cases that are run and shown but not gated, for a time",
     ),
     Field::optional("baseline", Shape::Text, "a run file to compare with"),
+    Field::optional(
+        "budget",
+        Shape::Number(0.0, 1e9),
+        "most USD that one run of the suite may spend (default: no limit)",
+    ),
 ]);
 
 /// A suite, read and checked as far as its own file goes.
@@ -126,6 +132,8 @@ pub struct Suite {
     pub quarantine: Vec<(Quarantine, Place)>,
     /// A run file to compare with, and where it is named.
     pub baseline: Option<(String, Place)>,
+    /// Most money that a run may spend.
+    pub budget: Option<Cost>,
     /// The file.
     pub document: Document,
 }
@@ -314,6 +322,10 @@ pub fn read(workspace: &Workspace, file: &str) -> Result<Suite> {
             .map(|node| read_quarantine(&document, node))
             .collect(),
         cluster,
+        budget: root
+            .get("budget")
+            .and_then(Node::number)
+            .and_then(Cost::from_usd),
         baseline: root
             .get("baseline")
             .and_then(|node| Some((node.text()?.to_owned(), document.place(node)))),

@@ -53,6 +53,11 @@ pub const SHAPE: Shape = Shape::Record(&[
         "most USD that one run may spend (default: no limit)",
     ),
     Field::optional(
+        "monthly_budget",
+        Shape::Number(0.0, 1e9),
+        "most USD that all runs of a calendar month (UTC) may spend, by the history (default: no limit)",
+    ),
+    Field::optional(
         "deadline",
         Shape::Duration,
         "most time that one run may take (default: no limit)",
@@ -75,6 +80,8 @@ pub struct Workspace {
     pub models: IndexMap<String, Model>,
     /// Most money that a run may spend.
     pub budget: Option<Cost>,
+    /// Most money that all runs of a month may spend.
+    pub monthly_budget: Option<Cost>,
     /// Most time that a run may take.
     pub deadline: Option<Duration>,
     /// A file of further certificate authorities, relative to the folder.
@@ -112,6 +119,7 @@ impl Workspace {
 
         let top = |name: &str| document.root.get(name);
         let text_of = |name: &str| top(name).and_then(Node::text).map(str::to_owned);
+        let usd = |name: &str| top(name).and_then(Node::number).and_then(Cost::from_usd);
         let models = top("models")
             .map(Node::entries)
             .unwrap_or_default()
@@ -127,9 +135,8 @@ impl Workspace {
             root: root.to_owned(),
             history: Location::read(&document, &environment),
             models: models.collect(),
-            budget: top("budget")
-                .and_then(Node::number)
-                .and_then(Cost::from_usd),
+            budget: usd("budget"),
+            monthly_budget: usd("monthly_budget"),
             deadline: top("deadline")
                 .and_then(Node::text)
                 .and_then(parse_duration),

@@ -166,6 +166,7 @@ impl Execution<'_> {
                     call,
                     repeat: trial.repeat,
                     answer: answer.clone(),
+                    cost: None,
                 });
             }
             if batch.len() == TOGETHER {

@@ -19,6 +19,7 @@ use crate::digest::Digest;
 use crate::error::{Diagnostic, Error, Result};
 use crate::exchange::{Answered, Exchange};
 use crate::golden::Case;
+use crate::units::Cost;
 use crate::workspace::Workspace;
 use crate::workspace::history::Location;
 use database::Database;
@@ -181,6 +182,19 @@ impl History {
             }
         }
         Ok(found)
+    }
+
+    /// What calls since a moment cost, in milliseconds since 1970, UTC, as far as that is known.
+    pub async fn spent_since(&self, moment: i64) -> Result<Cost> {
+        let statement = || {
+            Statement::new(
+                "SELECT SUM(cost) AS spent FROM exchanges WHERE cost > 0 AND sent_at >= $1",
+            )
+            .bind(moment)
+        };
+        let rows = self.database.run(statement).await?;
+        let spent: Option<f64> = rows.first().map_or(Ok(None), |row| get(row, "spent"))?;
+        Ok(spent.and_then(Cost::from_usd).unwrap_or_default())
     }
 
     /// Headers of runs, newest first, of one suite or of all.

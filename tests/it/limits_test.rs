@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::endpoint::{Answer, Answers, Behaviour, Endpoint, Fault};
+use crate::endpoint::{Answer, Answers, Behaviour, Completion, Endpoint, Fault, Usage};
 use crate::project::Project;
 use crate::summary::outcomes;
 
@@ -51,5 +51,81 @@ fn a_limit_that_nobody_told_is_found_and_hardly_a_call_is_refused() {
         refused <= 30,
         "{refused} of {} calls refused",
         endpoint.calls()
+    );
+}
+
+/// A hundred cases without a floor for what is right, on an endpoint that is.
+fn project(endpoint: &Endpoint) -> Project {
+    let project = Project::new().workspace(&endpoint.url()).cases(100);
+    let suite = project.read("suites/words.yaml");
+    project.write(
+        "suites/words.yaml",
+        suite.replace("    at_least: 0.80\n", ""),
+    );
+    project
+}
+
+/// An endpoint whose answers cost what is forecast of them: 11.1 millionths of a dollar.
+fn priced() -> Endpoint {
+    let usage = Some(Usage {
+        input: 10,
+        output: 16,
+    });
+    Endpoint::start(Behaviour {
+        answers: Answers::Same(Completion {
+            usage,
+            ..Completion::text("word")
+        }),
+        ..Behaviour::default()
+    })
+}
+
+#[test]
+fn a_suite_does_not_spend_more_than_its_budget() {
+    let endpoint = priced();
+    let project = project(&endpoint);
+    let suite = project.read("suites/words.yaml");
+    project.write("suites/words.yaml", format!("{suite}budget: 0.0003\n"));
+    let checked = project.run(&["check"]).expect_code(0);
+    assert!(
+        checked.stderr.contains("and its budget is $0.0003"),
+        "{checked}"
+    );
+    let output = project.run(&["run", "--json"]).expect_code(3);
+    assert!(
+        output.stderr.contains("its budget leaves $0.0003"),
+        "{output}"
+    );
+    let summary = output.json();
+    let ok = outcomes(&summary)["ok"];
+    assert!((20..=27).contains(&ok), "{ok} answers");
+    assert_eq!(
+        summary["suites"][0]["run"]["reason"],
+        format!("the budget of the suite was spent ({} trials)", 100 - ok)
+    );
+}
+
+#[test]
+fn the_budget_of_the_month_counts_what_earlier_runs_spent() {
+    let endpoint = priced();
+    let project = project(&endpoint);
+    let config = project.read("regauge.yaml");
+    // Enough for one run and a half.
+    project.write("regauge.yaml", format!("{config}monthly_budget: 0.0017\n"));
+    let summary = project.run(&["run", "--json"]).json();
+    assert_eq!(outcomes(&summary)["ok"], 100);
+    let checked = project.run(&["check"]).expect_code(0);
+    assert!(
+        checked
+            .stdout
+            .contains("the budget of the month leaves $0.0006 of $0.0017"),
+        "{checked}"
+    );
+    let summary = project.run(&["run", "--json"]).expect_code(3).json();
+    let ok = outcomes(&summary)["ok"];
+    assert!((45..=53).contains(&ok), "{ok} answers");
+    assert_eq!(
+        summary["suites"][0]["run"]["reason"],
+        format!("the budget of the month was spent ({} trials)", 100 - ok)
     );
 }

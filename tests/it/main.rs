@@ -19,6 +19,7 @@ mod history_test;
 mod import_test;
 mod limits_test;
 mod looks_test;
+mod probe_test;
 mod process;
 mod project;
 mod project_test;
