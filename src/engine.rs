@@ -10,6 +10,7 @@ pub mod gate;
 pub mod keeper;
 mod limit;
 pub mod probe;
+pub mod telemetry;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -29,6 +30,7 @@ use budget::Budgets;
 use endpoint::{Attempt, Endpoint};
 use gate::{Gate, Need, Pass, Word};
 use keeper::Keeper;
+use telemetry::Telemetry;
 
 /// Calls that wait for their next attempt, for each one that may be under way.
 const WAITING_PER_SLOT: usize = 8;
@@ -61,6 +63,8 @@ pub struct Ends {
     pub budgets: Budgets,
     /// Most time to take.
     pub deadline: Option<Duration>,
+    /// Where calls are told of, and whether they bear the trace context.
+    pub telemetry: Option<(Telemetry, bool)>,
     /// Cancelled: no new attempt is begun; those under way are waited for.
     pub stop: CancellationToken,
     /// Cancelled: calls under way are dropped.
@@ -113,6 +117,7 @@ impl Engine {
         let common = Common {
             budgets: ends.budgets,
             deadline: ends.deadline.map(|limit| Instant::now() + limit),
+            telemetry: ends.telemetry,
             stop: ends.stop,
             abort: ends.abort,
             keeper,
@@ -175,6 +180,7 @@ impl Engine {
 struct Common {
     budgets: Budgets,
     deadline: Option<Instant>,
+    telemetry: Option<(Telemetry, bool)>,
     stop: CancellationToken,
     abort: CancellationToken,
     keeper: Keeper,
@@ -313,6 +319,25 @@ impl Shared {
         self.tell(event).await;
     }
 
+    /// Makes one attempt and tells of it.
+    async fn attempt(
+        &self,
+        lane: &Lane,
+        call: &Call,
+        repeat: u32,
+    ) -> std::result::Result<Attempt, End> {
+        let Some((telemetry, sends_trace)) = &self.common.telemetry else {
+            let attempt = lane.endpoint.attempt(call, repeat, None);
+            return self.unless_over(attempt).await;
+        };
+        let span = telemetry.begin();
+        let trace = sends_trace.then(|| telemetry.header(&span));
+        let attempt = lane.endpoint.attempt(call, repeat, trace.as_deref());
+        let attempt = self.unless_over(attempt).await?;
+        telemetry.end(span, call, &attempt);
+        Ok(attempt)
+    }
+
     /// Waits for something, but not beyond the end of the run.
     async fn unless_over<T>(&self, wanted: impl Future<Output = T>) -> std::result::Result<T, End> {
         let deadline = async {
@@ -432,9 +457,7 @@ async fn attempt_until_answered(
             return Err(end);
         }
         attempts += 1;
-        let attempt = shared
-            .unless_over(lane.endpoint.attempt(call, job.repeat))
-            .await?;
+        let attempt = shared.attempt(lane, call, job.repeat).await?;
         tell(&mut pass, &attempt);
         let wait = attempt.wait;
         match &attempt.reply {

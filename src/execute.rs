@@ -19,6 +19,7 @@ use crate::digest::Digest;
 use crate::engine::budget::Budgets;
 use crate::engine::endpoint::Endpoint;
 use crate::engine::keeper::Keeper;
+use crate::engine::telemetry::{Telemetry, Undelivered};
 use crate::engine::{Ends, Engine, Event, GivenUp};
 use crate::error::{Error, Result};
 use crate::history::baseline::Choice;
@@ -116,6 +117,8 @@ pub struct Executed {
     /// Each run with what it is compared with, in the order of the orders. A canary that was not needed has no trials
     /// and is not in the history.
     pub runs: Vec<(Run, Against)>,
+    /// What of the traces and metrics could not be delivered.
+    pub undelivered: Undelivered,
 }
 
 /// Carries out all orders together, so that they share the limits of their endpoints. The runs come back in the
@@ -128,9 +131,13 @@ pub async fn execute(
     mut progress: impl FnMut(Progress<'_>),
 ) -> Result<Executed> {
     let (keeper, writer) = Keeper::start(history.clone());
+    let settings = workspace.telemetry.as_ref();
+    let settings = settings.filter(|_| options.source != Source::Recordings);
+    let (telemetry, delivery) = settings.map(Telemetry::start).unzip();
     let ends = Ends {
         budgets: budgets(&orders, options),
         deadline: options.deadline,
+        telemetry: telemetry.zip(Some(workspace.trace_headers)),
         stop: options.stop.clone(),
         abort: options.abort.clone(),
     };
@@ -164,6 +171,10 @@ pub async fn execute(
     writer
         .await
         .map_err(|error| Error::new(format!("the history stopped: {error}")))?;
+    let undelivered = match delivery {
+        Some(delivery) => delivery.await.unwrap_or_default(),
+        None => Undelivered::default(),
+    };
     let mut runs = Vec::new();
     for order in under_way {
         let (run, against) = finish::finish(order);
@@ -172,7 +183,11 @@ pub async fn execute(
         }
         runs.push((run, against));
     }
-    Ok(Executed { plans, runs })
+    Ok(Executed {
+        plans,
+        runs,
+        undelivered,
+    })
 }
 
 /// What the calls of the orders may cost. The runs that are made for the sake of a suite's run count to the suite.

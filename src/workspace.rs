@@ -5,6 +5,7 @@ pub mod host;
 pub mod model;
 pub mod params;
 pub mod setting;
+pub mod telemetry;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,6 +23,7 @@ use crate::units::{Cost, parse_duration};
 use history::Location;
 use model::{MODEL, Model};
 use setting::Setting;
+use telemetry::Telemetry;
 
 /// The file that makes a folder a workspace.
 pub const FILE: &str = "regauge.yaml";
@@ -67,6 +69,11 @@ pub const SHAPE: Shape = Shape::Record(&[
         Shape::Text,
         "a PEM file of further certificate authorities",
     ),
+    Field::optional(
+        "trace_headers",
+        Shape::Bool,
+        "whether calls bear the W3C trace context, where OTEL_* says where traces go (default false)",
+    ),
 ]);
 
 /// A folder with `regauge.yaml`, read and checked.
@@ -86,6 +93,10 @@ pub struct Workspace {
     pub deadline: Option<Duration>,
     /// A file of further certificate authorities, relative to the folder.
     pub ca_file: Option<String>,
+    /// Where traces and metrics go, if anywhere.
+    pub telemetry: Option<Telemetry>,
+    /// Whether calls bear the trace context.
+    pub trace_headers: bool,
     document: Document,
 }
 
@@ -141,6 +152,8 @@ impl Workspace {
                 .and_then(Node::text)
                 .and_then(parse_duration),
             ca_file: text_of("ca_file"),
+            telemetry: Telemetry::read(&environment),
+            trace_headers: top("trace_headers").and_then(Node::bool).unwrap_or(false),
             document,
         })
     }

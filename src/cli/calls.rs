@@ -143,6 +143,12 @@ pub(super) async fn carry_out(
     display.end();
     let executed = executed?;
     keep_prompts(workspace, &executed.plans, console);
+    if let Some(reason) = &executed.undelivered.reason {
+        let times = executed.undelivered.deliveries;
+        console.note(&format!(
+            "warning: the collector of OTEL_* did not take traces or metrics ({times} times): {reason}"
+        ));
+    }
     Ok(executed)
 }
 

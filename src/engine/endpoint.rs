@@ -117,12 +117,16 @@ impl Endpoint {
         self.base_url.starts_with("https:")
     }
 
-    /// Sends a call once and waits for all of its reply, at most the time limit of the model.
-    pub async fn attempt(&self, call: &Call, repeat: u32) -> Attempt {
+    /// Sends a call once and waits for all of its reply, at most the time limit of the model. `trace` is the value of
+    /// the header `traceparent`.
+    pub async fn attempt(&self, call: &Call, repeat: u32, trace: Option<&str>) -> Attempt {
         let http = provider::encode(&call.request, repeat);
         let mut request = self.client.post(http.url(&self.base_url));
         for (name, value) in &http.headers {
             request = request.header(*name, value);
+        }
+        if let Some(trace) = trace {
+            request = request.header("traceparent", trace);
         }
         let request = request.body(http.body);
         let sent_at = now_ms();

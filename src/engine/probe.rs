@@ -57,7 +57,7 @@ pub async fn probe(endpoint: &Endpoint, model: &Model) -> Probe {
         steps.push(connect(address, model.connect_timeout).await);
     }
     let call = Call::new(question(&endpoint.alias, model));
-    let attempt = endpoint.attempt(&call, 1).await;
+    let attempt = endpoint.attempt(&call, 1, None).await;
     let failure = match &attempt.reply {
         Reply::Response(_) => None,
         Reply::Failure(failure) => Some(failure),

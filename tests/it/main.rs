@@ -31,5 +31,6 @@ mod secrets;
 mod store_test;
 mod summary;
 mod team_test;
+mod telemetry_test;
 mod tidy;
 mod timeline_test;
