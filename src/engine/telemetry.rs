@@ -119,9 +119,7 @@ impl Telemetry {
             served: response.and_then(|response| response.model.clone()),
             response_id: response.and_then(|response| response.request_id.clone()),
             finish: response.and_then(|response| response.finish_raw.clone()),
-            usage: response
-                .map(|response| response.usage.clone())
-                .unwrap_or_default(),
+            usage: response.map(|response| response.usage).unwrap_or_default(),
             error: error(&attempt.reply),
         };
         // A full queue means a collector that is too slow; the run does not wait for it.
@@ -215,14 +213,14 @@ impl Delivery {
 
     async fn deliver_spans(&mut self, spans: Vec<Value>) {
         if let Some(url) = self.settings.traces.clone() {
-            let body = self.resource.spans(spans);
+            let body = self.resource.spans(&spans);
             self.post(&url, &body).await;
         }
     }
 
     async fn deliver_metrics(&mut self) {
         if let Some(url) = self.settings.metrics.clone() {
-            let body = self.resource.metrics(self.metrics.to_otlp(nanoseconds()));
+            let body = self.resource.metrics(&self.metrics.to_otlp(nanoseconds()));
             self.post(&url, &body).await;
         }
     }

@@ -122,31 +122,31 @@ mod tests {
         )
     }
 
-    fn allowance(limit: u64, remaining: u64, reset_ms: u64) -> Option<Allowance> {
-        Some(Allowance {
+    fn allowance(limit: u64, remaining: u64, reset_ms: u64) -> Allowance {
+        Allowance {
             limit: Some(limit),
             remaining: Some(remaining),
             reset: Some(Duration::from_millis(reset_ms)),
-        })
+        }
     }
 
     #[test]
     fn the_limits_of_openai_are_read() {
         let text = recorded_in("openai-chat", "text");
-        assert_eq!(text.requests, allowance(5000, 4999, 12));
-        assert_eq!(text.tokens, allowance(800_000, 799_950, 3));
+        assert_eq!(text.requests, Some(allowance(5000, 4999, 12)));
+        assert_eq!(text.tokens, Some(allowance(800_000, 799_950, 3)));
         assert_eq!((text.input_tokens, text.output_tokens), (None, None));
         let refused = recorded_in("openai-chat", "error-429-rate-limit");
-        assert_eq!(refused.tokens, allowance(200_000, 500, 360_210));
+        assert_eq!(refused.tokens, Some(allowance(200_000, 500, 360_210)));
     }
 
     #[test]
     fn the_limits_of_anthropic_are_read() {
         let text = recorded_in("anthropic-messages", "text");
-        assert_eq!(text.requests, allowance(1000, 999, 15_000));
-        assert_eq!(text.tokens, allowance(480_000, 479_000, 1000));
-        assert_eq!(text.input_tokens, allowance(400_000, 400_000, 0));
-        assert_eq!(text.output_tokens, allowance(80_000, 79_000, 1000));
+        assert_eq!(text.requests, Some(allowance(1000, 999, 15_000)));
+        assert_eq!(text.tokens, Some(allowance(480_000, 479_000, 1000)));
+        assert_eq!(text.input_tokens, Some(allowance(400_000, 400_000, 0)));
+        assert_eq!(text.output_tokens, Some(allowance(80_000, 79_000, 1000)));
     }
 
     #[test]

@@ -64,20 +64,9 @@ fn every_call_is_a_span_of_the_run_and_counted_and_no_text_leaves() {
             "40"
         );
     }
-    let borne: Vec<String> = endpoint
-        .requests()
-        .iter()
-        .map(|request| request.header("traceparent").unwrap().to_owned())
-        .collect();
-    for call in &calls {
-        let (trace, span) = (
-            call["traceId"].as_str().unwrap(),
-            call["spanId"].as_str().unwrap(),
-        );
-        assert!(borne.contains(&format!("00-{trace}-{span}-01")));
-    }
+    assert_borne(&endpoint, &calls);
 
-    let counted = of_path("POST /v1/messages").last().unwrap().json();
+    let counted = of_path("POST /v1/messages").next_back().unwrap().json();
     let metrics = &counted["resourceMetrics"][0]["scopeMetrics"][0]["metrics"];
     assert_eq!(metrics[0]["name"], "gen_ai.client.operation.duration");
     assert_eq!(metrics[0]["histogram"]["dataPoints"][0]["count"], "5");
@@ -91,6 +80,22 @@ fn every_call_is_a_span_of_the_run_and_counted_and_no_text_leaves() {
             !body.contains("word 1") && !body.contains("Say what"),
             "{body}"
         );
+    }
+}
+
+/// That each call was sent with the context of its own span.
+fn assert_borne(endpoint: &Endpoint, calls: &[&Value]) {
+    let borne: Vec<String> = endpoint
+        .requests()
+        .iter()
+        .map(|request| request.header("traceparent").unwrap().to_owned())
+        .collect();
+    for call in calls {
+        let (trace, span) = (
+            call["traceId"].as_str().unwrap(),
+            call["spanId"].as_str().unwrap(),
+        );
+        assert!(borne.contains(&format!("00-{trace}-{span}-01")));
     }
 }
 

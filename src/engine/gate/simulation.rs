@@ -122,6 +122,28 @@ impl Running {
         }
     }
 
+    /// Takes a call in or refuses it; it takes this share of the latency.
+    fn receive(&mut self, (start, now): (Instant, Instant), ticket: Ticket, share: f64) -> Reply {
+        let seconds = (now - start).as_secs_f64();
+        let latency = self.server.latency;
+        let (word, takes) = if self.admits(seconds) {
+            (Word::Taken, latency)
+        } else {
+            let wait = Duration::from_secs_f64(self.wait(seconds));
+            // A refusal costs no thought.
+            (
+                Word::Refused(self.server.says_wait.then_some(wait)),
+                latency.min(0.05),
+            )
+        };
+        Reply {
+            at: now + Duration::from_secs_f64(takes * share),
+            ticket,
+            word,
+            advertised: self.advertised(seconds),
+        }
+    }
+
     fn advertised(&self, now: f64) -> Advertised {
         let reset = match self.server.counts {
             Counts::Minutes(_) => self.at + 60.0 - now,
@@ -190,24 +212,15 @@ fn simulate(server: Server, concurrency: usize, minutes: u32, seed: u64) -> Seen
     while now < end {
         let wait = match gate.begin(now, Need::default()) {
             Ok(ticket) => {
-                let seconds = (now - start).as_secs_f64();
                 let share = 0.5 + f64::from(u32::try_from(random.below(1001)).unwrap()) / 1000.0;
-                let (word, takes) = if running.admits(seconds) {
+                let reply = running.receive((start, now), ticket, share);
+                if reply.word == Word::Taken {
                     admitted += 1;
-                    late += u32::from(seconds >= 60.0);
-                    (Word::Taken, server.latency * share)
+                    late += u32::from(now >= start + Duration::from_mins(1));
                 } else {
                     refused += 1;
-                    let wait = Duration::from_secs_f64(running.wait(seconds));
-                    let word = Word::Refused(server.says_wait.then_some(wait));
-                    (word, server.latency.min(0.05) * share)
-                };
-                replies.push(Reverse(Reply {
-                    at: now + Duration::from_secs_f64(takes),
-                    ticket,
-                    word,
-                    advertised: running.advertised(seconds),
-                }));
+                }
+                replies.push(Reverse(reply));
                 continue;
             }
             Err(Wait::ForAnother) => None,

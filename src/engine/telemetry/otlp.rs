@@ -40,11 +40,11 @@ impl Resource {
         Self(json!({"attributes": attributes.collect::<Vec<_>>()}))
     }
 
-    pub(super) fn spans(&self, spans: Vec<Value>) -> Value {
+    pub(super) fn spans(&self, spans: &[Value]) -> Value {
         json!({"resourceSpans": [{"resource": self.0, "scopeSpans": [{"scope": scope(), "spans": spans}]}]})
     }
 
-    pub(super) fn metrics(&self, metrics: Vec<Value>) -> Value {
+    pub(super) fn metrics(&self, metrics: &[Value]) -> Value {
         json!({"resourceMetrics": [{"resource": self.0, "scopeMetrics": [{"scope": scope(), "metrics": metrics}]}]})
     }
 }
