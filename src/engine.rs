@@ -10,6 +10,7 @@ pub mod gate;
 pub mod keeper;
 mod limit;
 pub mod probe;
+pub mod shared;
 pub mod telemetry;
 
 use std::collections::BTreeMap;
@@ -453,6 +454,9 @@ async fn attempt_until_answered(
     let mut attempts = 0;
     loop {
         let mut pass = shared.unless_stopped(lane.gate.pass(need_of(call))).await?;
+        if let Some(limits) = &lane.endpoint.shared {
+            shared.unless_stopped(limits.take(need_of(call))).await?;
+        }
         if let Some(end) = shared.end(lane) {
             return Err(end);
         }

@@ -19,6 +19,7 @@ use crate::digest::Digest;
 use crate::engine::budget::Budgets;
 use crate::engine::endpoint::Endpoint;
 use crate::engine::keeper::Keeper;
+use crate::engine::shared::SharedLimits;
 use crate::engine::telemetry::{Telemetry, Undelivered};
 use crate::engine::{Ends, Engine, Event, GivenUp};
 use crate::error::{Error, Result};
@@ -286,6 +287,8 @@ impl Execution<'_> {
         )?;
         let limits = &mut endpoint.limits;
         limits.concurrency = self.options.concurrency.unwrap_or(limits.concurrency);
+        let address = (subject.model.base_url.get()?, &*subject.model.model);
+        endpoint.shared = SharedLimits::new(self.history, endpoint.limits, address);
         Ok(endpoint)
     }
 }

@@ -9,6 +9,7 @@ use reqwest::{Certificate, Client, redirect};
 use tokio::time::Instant;
 
 use super::gate::Limits;
+use super::shared::SharedLimits;
 use crate::error::{Diagnostic, Error, Place, Result};
 use crate::exchange::{Call, Failure, FailureKind, Reply, Request, Response};
 use crate::provider::advertised::{Advertised, advertised};
@@ -30,6 +31,8 @@ pub struct Endpoint {
     pub alias: String,
     /// What the user allows.
     pub limits: Limits,
+    /// The same, where it is shared with other processes.
+    pub shared: Option<SharedLimits>,
     /// Further attempts after a failed one.
     pub retries: u32,
     /// What tokens cost, where that is known.
@@ -97,6 +100,7 @@ impl Endpoint {
                 requests_per_minute: model.requests_per_minute,
                 tokens_per_minute: model.tokens_per_minute,
             },
+            shared: None,
             retries: model.retries,
             price,
             base_url,

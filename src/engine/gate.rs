@@ -244,6 +244,10 @@ impl State {
 }
 
 impl Need {
+    pub(super) fn tokens(self) -> f64 {
+        self.of_kinds()[1]
+    }
+
     #[expect(
         clippy::cast_precision_loss,
         reason = "counts of tokens are far below 2^52"
