@@ -182,9 +182,15 @@ impl Drop for Served {
 /// What an endpoint is asked for of which one call in ten fails.
 pub(crate) const FAULTY: &str = "faulty";
 
-/// One call in ten fails at its first attempt, in every way but those that take the time limit of a call.
+/// One call in ten fails at its first attempt, in every way but those that take the time limit of a call, and but
+/// refusals: those that come by chance would be taken for a limit, and the run be paced.
 fn quick_faults() -> Faults {
-    let takes_long = |fault: &Fault| matches!(fault, Fault::Hang | Fault::StalledBody);
+    let takes_long = |fault: &Fault| {
+        matches!(
+            fault,
+            Fault::Hang | Fault::StalledBody | Fault::RateLimited { .. }
+        )
+    };
     let mut faults = Faults::mixed(0.1);
     faults.kinds.retain(|fault| !takes_long(fault));
     faults
