@@ -76,6 +76,10 @@ const SUBJECTS: &[Subject] = &[
         measure: run_against_instant,
     },
     Subject {
+        name: "soak",
+        measure: soak,
+    },
+    Subject {
         name: "compare",
         measure: compare,
     },
@@ -296,9 +300,38 @@ fn run_against_instant(trials: usize) -> Result<Vec<Row>, Failed> {
     ])
 }
 
+/// Twenty times the trials on an endpoint at which one call in ten fails: each is answered once, and all are counted.
+fn soak(trials: usize) -> Result<Vec<Row>, Failed> {
+    let trials = 20 * trials;
+    let ran = run_on(Served::start(Duration::ZERO, process::FAULTY)?, trials)?;
+    Ok(vec![
+        Row::at_most(
+            "soak of twenty times the trials, 10 % faults: CPU",
+            millis_each(ran.cpu, trials),
+            "ms",
+            0.3,
+        ),
+        Row::at_most(
+            "soak of twenty times the trials: peak memory",
+            ran.peak()?,
+            "MB",
+            1200.0,
+        ),
+        Row::at_least(
+            "soak of twenty times the trials: trials",
+            per(trials, ran.wall),
+            "/s",
+            1000.0,
+        ),
+    ])
+}
+
 /// A run in a new workspace.
 fn run(trials: usize, latency: Duration) -> Result<Measured, Failed> {
-    let served = Served::start(latency, "0")?;
+    run_on(Served::start(latency, "0")?, trials)
+}
+
+fn run_on(served: Served, trials: usize) -> Result<Measured, Failed> {
     let workspace = Workspace::new(served.url(), trials)?;
     let ran = process::measure(workspace.run(&["--quiet"]))?;
     ran.ended_in(&[0])?;

@@ -8,6 +8,7 @@ mod compare;
 mod completions;
 mod console;
 mod course;
+mod endpoint;
 mod export;
 mod history;
 mod import;
@@ -192,6 +193,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Take runs that were made elsewhere into the history.
     Import(import::ImportArgs),
+    /// See whether a model can be reached.
+    Endpoint(endpoint::EndpointArgs),
     /// Grade outputs that were made elsewhere.
     Score(score::ScoreArgs),
     /// List the scorers with their options.
@@ -238,6 +241,7 @@ fn dispatch(cli: &Cli, context: &Context, console: &Console) -> Result<Exit> {
         Command::Selftest(args) => selftest::run(args, &workspace()?, console),
         Command::Export(args) => export::run(args, &workspace()?, console),
         Command::Import(args) => import::run(args, &workspace()?, console),
+        Command::Endpoint(args) => endpoint::run(args, &workspace()?, console),
         Command::Score(args) => score::run(args, console),
         Command::Scorers(args) => scorers::run(args, console),
         Command::Schema(args) => Ok(schema::run(args, console)),

@@ -6,11 +6,15 @@
 pub mod backoff;
 pub mod budget;
 pub mod endpoint;
+pub mod gate;
 pub mod keeper;
-pub mod limit;
+mod limit;
+pub mod probe;
 mod program;
 mod receive;
+pub mod shared;
 mod signer;
+pub mod telemetry;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -26,10 +30,11 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::exchange::{Answered, Call, Exchange, Failure, FailureKind, Outcome, Reply};
 use crate::units::Cost;
-use budget::Budget;
+use budget::Budgets;
 use endpoint::{Attempt, Endpoint};
+use gate::{Gate, Need, Pass, Word};
 use keeper::Keeper;
-use limit::{MinuteLimit, Passage};
+use telemetry::Telemetry;
 
 /// Calls that wait for their next attempt, for each one that may be under way.
 const WAITING_PER_SLOT: usize = 8;
@@ -59,9 +64,11 @@ pub type Render = Arc<dyn Fn(&Job) -> Result<Call> + Send + Sync>;
 /// What ends the calls of a run before all are made.
 pub struct Ends {
     /// Most money to spend.
-    pub budget: Option<Cost>,
+    pub budgets: Budgets,
     /// Most time to take.
     pub deadline: Option<Duration>,
+    /// Where calls are told of, and whether they bear the trace context.
+    pub telemetry: Option<(Telemetry, bool)>,
     /// Cancelled: no new attempt is begun; those under way are waited for.
     pub stop: CancellationToken,
     /// Cancelled: calls under way are dropped.
@@ -112,8 +119,9 @@ impl Engine {
     /// An engine without endpoints; time runs from here on.
     pub fn new(ends: Ends, keeper: Keeper) -> Self {
         let common = Common {
-            budget: Budget::new(ends.budget),
+            budgets: ends.budgets,
             deadline: ends.deadline.map(|limit| Instant::now() + limit),
+            telemetry: ends.telemetry,
             stop: ends.stop,
             abort: ends.abort,
             keeper,
@@ -174,8 +182,9 @@ impl Engine {
 
 /// What all calls of a run share.
 struct Common {
-    budget: Budget,
+    budgets: Budgets,
     deadline: Option<Instant>,
+    telemetry: Option<(Telemetry, bool)>,
     stop: CancellationToken,
     abort: CancellationToken,
     keeper: Keeper,
@@ -192,9 +201,7 @@ struct Shared {
 struct Lane {
     endpoint: Endpoint,
     alias: Arc<str>,
-    limit: MinuteLimit,
-    /// Attempts under way.
-    slots: Arc<Semaphore>,
+    gate: Arc<Gate>,
     /// Calls under way, those that wait for their next attempt included.
     open: Arc<Semaphore>,
     unanswered: AtomicU32,
@@ -227,10 +234,9 @@ impl Lane {
     fn new(endpoint: Endpoint) -> Self {
         Self {
             alias: endpoint.alias.as_str().into(),
-            limit: MinuteLimit::new(endpoint.requests_per_minute, endpoint.tokens_per_minute),
-            slots: Arc::new(Semaphore::new(endpoint.concurrency)),
+            gate: Gate::new(endpoint.limits),
             open: Arc::new(Semaphore::new(
-                endpoint.concurrency.saturating_mul(WAITING_PER_SLOT),
+                endpoint.limits.concurrency.saturating_mul(WAITING_PER_SLOT),
             )),
             unanswered: AtomicU32::new(0),
             down: Mutex::new(None),
@@ -317,6 +323,25 @@ impl Shared {
         self.tell(event).await;
     }
 
+    /// Makes one attempt and tells of it.
+    async fn attempt(
+        &self,
+        lane: &Lane,
+        call: &Call,
+        repeat: u32,
+    ) -> std::result::Result<Attempt, End> {
+        let Some((telemetry, sends_trace)) = &self.common.telemetry else {
+            let attempt = lane.endpoint.attempt(call, repeat, None);
+            return self.unless_over(attempt).await;
+        };
+        let span = telemetry.begin();
+        let trace = sends_trace.then(|| telemetry.header(&span));
+        let attempt = lane.endpoint.attempt(call, repeat, trace.as_deref());
+        let attempt = self.unless_over(attempt).await?;
+        telemetry.end(span, call, &attempt);
+        Ok(attempt)
+    }
+
     /// Waits for something, but not beyond the end of the run.
     async fn unless_over<T>(&self, wanted: impl Future<Output = T>) -> std::result::Result<T, End> {
         let deadline = async {
@@ -389,22 +414,20 @@ fn flatten(made: std::result::Result<Result<()>, tokio::task::JoinError>) -> Res
 async fn make(shared: &Shared, lane: &Lane, job: &Job) -> Result<()> {
     let call = Arc::new((shared.render)(job)?);
     let reserved = lane.forecast(&call);
-    if !shared.common.budget.reserve(reserved) {
-        shared
-            .give_up(job, &End::skipped("the budget of the run was spent"))
-            .await;
+    if let Err(of) = shared.common.budgets.reserve(&job.run, reserved) {
+        let end = End::skipped(format!("the budget of the {of} was spent"));
+        shared.give_up(job, &end).await;
         return Ok(());
     }
     match attempt_until_answered(shared, lane, job, &call).await {
         Ok(answered) => {
-            let cost = lane.cost(&answered.0.answer);
-            shared
-                .common
-                .budget
-                .settle(reserved, cost.unwrap_or_default());
-            let (exchange, slot) = answered;
+            let (mut exchange, pass) = answered;
+            let cost = lane.cost(&exchange.answer);
+            exchange.cost = cost;
+            let paid = cost.unwrap_or_default();
+            shared.common.budgets.settle(&job.run, reserved, paid);
             let exchange = shared.common.keeper.keep(job.run.clone(), exchange).await?;
-            drop(slot);
+            drop(pass);
             shared
                 .tell(Event::Done {
                     key: job.key,
@@ -415,38 +438,34 @@ async fn make(shared: &Shared, lane: &Lane, job: &Job) -> Result<()> {
                 .await;
         }
         Err(end) => {
-            shared.common.budget.settle(reserved, Cost::ZERO);
+            let budgets = &shared.common.budgets;
+            budgets.settle(&job.run, reserved, Cost::ZERO);
             shared.give_up(job, &end).await;
         }
     }
     Ok(())
 }
 
-/// Attempts a call until it is answered or no attempt is left. The slot of the last attempt is handed on, so that a
+/// Attempts a call until it is answered or no attempt is left. The pass of the last attempt is handed on, so that a
 /// call counts as under way until its exchange is safe.
 async fn attempt_until_answered(
     shared: &Shared,
     lane: &Lane,
     job: &Job,
     call: &Arc<Call>,
-) -> std::result::Result<(Exchange, tokio::sync::OwnedSemaphorePermit), End> {
+) -> std::result::Result<(Exchange, Pass), End> {
     let mut attempts = 0;
     loop {
-        let slot = shared
-            .unless_stopped(lane.slots.clone().acquire_owned())
-            .await?;
-        let slot = slot.map_err(|_| End::interrupted())?;
+        let mut pass = shared.unless_stopped(lane.gate.pass(need_of(call))).await?;
+        if let Some(limits) = &lane.endpoint.shared {
+            shared.unless_stopped(limits.take(need_of(call))).await?;
+        }
         if let Some(end) = shared.end(lane) {
             return Err(end);
         }
-        let passage = shared
-            .unless_stopped(lane.limit.pass(estimate(call)))
-            .await?;
         attempts += 1;
-        let attempt = shared
-            .unless_over(lane.endpoint.attempt(call, job.repeat))
-            .await?;
-        correct_limit(lane, passage, &attempt);
+        let attempt = shared.attempt(lane, call, job.repeat).await?;
+        tell(&mut pass, &attempt);
         let wait = attempt.wait;
         match &attempt.reply {
             Reply::Failure(failure) if failure.retryable && attempts <= lane.endpoint.retries => {
@@ -455,7 +474,7 @@ async fn attempt_until_answered(
                     return Err(End::interrupted());
                 }
                 let failure = failure.clone();
-                drop(slot);
+                drop(pass);
                 shared
                     .tell(Event::Retry {
                         alias: lane.alias.clone(),
@@ -467,24 +486,33 @@ async fn attempt_until_answered(
             }
             reply => {
                 lane.observe(reply);
-                return Ok((exchange_of(call, job, attempt, attempts), slot));
+                return Ok((exchange_of(call, job, attempt, attempts), pass));
             }
         }
     }
 }
 
-fn estimate(call: &Call) -> u64 {
-    call.request.estimated_input_tokens() + call.request.params.max_tokens.unwrap_or(0)
+fn need_of(call: &Call) -> Need {
+    Need {
+        input: call.request.estimated_input_tokens(),
+        output: call.request.params.max_tokens.unwrap_or(0),
+    }
 }
 
-fn correct_limit(lane: &Lane, passage: Option<Passage>, attempt: &Attempt) {
-    if let Some(total) = attempt
-        .reply
-        .response()
-        .and_then(|response| response.usage.total())
-    {
-        lane.limit.correct(passage, total);
-    }
+/// Tells the gate what an attempt says of the limits of its endpoint. A quota that is used up for hours is no pace that
+/// could be kept up with.
+fn tell(pass: &mut Pass, attempt: &Attempt) {
+    let word = match &attempt.reply {
+        Reply::Response(_) => Word::Taken,
+        Reply::Failure(failure) => match failure.kind {
+            FailureKind::RateLimited if failure.retryable => Word::Refused(attempt.wait),
+            FailureKind::Rejected => Word::Taken,
+            _ => Word::Nothing,
+        },
+    };
+    let response = attempt.reply.response();
+    let tokens = response.and_then(|response| response.usage.total());
+    pass.tell(word, &attempt.advertised, tokens);
 }
 
 fn exchange_of(call: &Arc<Call>, job: &Job, attempt: Attempt, attempts: u32) -> Exchange {
@@ -501,6 +529,7 @@ fn exchange_of(call: &Arc<Call>, job: &Job, attempt: Attempt, attempts: u32) -> 
         call: call.clone(),
         repeat: job.repeat,
         answer,
+        cost: None,
     }
 }
 

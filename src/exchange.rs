@@ -20,6 +20,7 @@ use crate::digest::Digest;
 use crate::stats::rng::SplitMix64;
 pub use outcome::Outcome;
 
+use crate::units::Cost;
 use form::Form;
 use logprob::TokenLogprob;
 use media::Media;
@@ -643,6 +644,8 @@ pub struct Exchange {
     pub repeat: u32,
     /// What came back.
     pub answer: Answered,
+    /// What was paid for it now, where that is known.
+    pub cost: Option<Cost>,
 }
 
 impl Exchange {

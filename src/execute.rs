@@ -16,8 +16,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::digest::Digest;
+use crate::engine::budget::Budgets;
 use crate::engine::endpoint::{Endpoint, Surroundings};
 use crate::engine::keeper::Keeper;
+use crate::engine::shared::SharedLimits;
+use crate::engine::telemetry::{Telemetry, Undelivered};
 use crate::engine::{Ends, Engine, Event, GivenUp};
 use crate::error::{Error, Result};
 use crate::history::baseline::Choice;
@@ -68,6 +71,8 @@ pub struct Options {
     pub source: Source,
     /// Most money to spend.
     pub budget: Option<Cost>,
+    /// What the budget of the month leaves.
+    pub left_this_month: Option<Cost>,
     /// Most time to take.
     pub deadline: Option<Duration>,
     /// Calls under way at once for each model, over the workspace's number.
@@ -113,6 +118,8 @@ pub struct Executed {
     /// Each run with what it is compared with, in the order of the orders. A canary that was not needed has no trials
     /// and is not in the history.
     pub runs: Vec<(Run, Against)>,
+    /// What of the traces and metrics could not be delivered.
+    pub undelivered: Undelivered,
 }
 
 /// Carries out all orders together, so that they share the limits of their endpoints. The runs come back in the
@@ -125,9 +132,13 @@ pub async fn execute(
     mut progress: impl FnMut(Progress<'_>),
 ) -> Result<Executed> {
     let (keeper, writer) = Keeper::start(history.clone());
+    let settings = workspace.telemetry.as_ref();
+    let settings = settings.filter(|_| options.source != Source::Recordings);
+    let (telemetry, delivery) = settings.map(Telemetry::start).unzip();
     let ends = Ends {
-        budget: options.budget,
+        budgets: budgets(&orders, options),
         deadline: options.deadline,
+        telemetry: telemetry.zip(Some(workspace.trace_headers)),
         stop: options.stop.clone(),
         abort: options.abort.clone(),
     };
@@ -161,6 +172,10 @@ pub async fn execute(
     writer
         .await
         .map_err(|error| Error::new(format!("the history stopped: {error}")))?;
+    let undelivered = match delivery {
+        Some(delivery) => delivery.await.unwrap_or_default(),
+        None => Undelivered::default(),
+    };
     let mut runs = Vec::new();
     for order in under_way {
         let (run, against) = finish::finish(order);
@@ -169,7 +184,34 @@ pub async fn execute(
         }
         runs.push((run, against));
     }
-    Ok(Executed { plans, runs })
+    Ok(Executed {
+        plans,
+        runs,
+        undelivered,
+    })
+}
+
+/// What the calls of the orders may cost. The runs that are made for the sake of a suite's run count to the suite.
+fn budgets(orders: &[Order], options: &Options) -> Budgets {
+    let mut budgets = Budgets::default();
+    if let Some(limit) = options.budget {
+        budgets.limit_all(limit, "run");
+    }
+    if let Some(left) = options.left_this_month {
+        budgets.limit_all(left, "month");
+    }
+    let mut suites: BTreeMap<&str, (Cost, Vec<String>)> = BTreeMap::new();
+    for order in orders {
+        let suite = &order.plan.suite;
+        if let Some(limit) = suite.budget {
+            let (_, runs) = suites.entry(&suite.name).or_insert((limit, Vec::new()));
+            runs.push(order.header.id.clone());
+        }
+    }
+    for (limit, runs) in suites.into_values() {
+        budgets.limit_runs(runs, limit);
+    }
+    budgets
 }
 
 impl Progressing {
@@ -241,7 +283,10 @@ impl Execution<'_> {
             redactor: self.workspace.redactor(),
         };
         let mut endpoint = Endpoint::new(&subject.alias, &subject.model, price, surroundings)?;
-        endpoint.concurrency = self.options.concurrency.unwrap_or(endpoint.concurrency);
+        let limits = &mut endpoint.limits;
+        limits.concurrency = self.options.concurrency.unwrap_or(limits.concurrency);
+        let address = (subject.model.base_url.get()?, &*subject.model.model);
+        endpoint.shared = SharedLimits::new(self.history, endpoint.limits, address);
         Ok(endpoint)
     }
 }

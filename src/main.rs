@@ -5,6 +5,9 @@ use std::process::ExitCode;
 
 use regauge::cli::{self, Context};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let context = Context {
         arguments: std::env::args_os().collect(),

@@ -405,7 +405,8 @@ fn prompts(
     prompts
 }
 
-fn price_of(model: &Model, now: i64) -> Option<Price> {
+/// What the tokens of a model cost at a time (milliseconds since 1970, UTC), where that is known.
+pub fn price_of(model: &Model, now: i64) -> Option<Price> {
     match model.price {
         Some(rates) => Price::from_usd(
             rates.input,

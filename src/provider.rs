@@ -18,6 +18,7 @@ use crate::exchange::{Failure, Finish, Request, Response, ToolChoice, WireFormat
 use crate::secret::Secret;
 use crate::units::count;
 
+pub mod advertised;
 mod anthropic;
 mod azure;
 mod bedrock;
@@ -255,6 +256,11 @@ pub fn auth(format: WireFormat, key: &Secret) -> (&'static str, String) {
 /// The header that carries a token in any format.
 pub fn bearer(token: &Secret) -> (&'static str, String) {
     ("authorization", format!("Bearer {}", token.expose()))
+}
+
+/// What a wire format has no place for in a conversation.
+pub fn lacks(format: WireFormat) -> &'static [Feature] {
+    codec_of_chat(format).lacks
 }
 
 /// What of the request its wire format cannot carry, one lower-case fragment each. It is empty for a request that can

@@ -16,6 +16,7 @@ use crate::golden::{self, Columns, Dataset};
 use crate::prompt::PromptRef;
 use crate::shape::{Field, Shape};
 use crate::text::suggest;
+use crate::units::Cost;
 use crate::workspace::Workspace;
 use crate::workspace::params::{PARAMS, read_params};
 use crate::workspace::privacy::{PRIVACY, reads_eyes_off};
@@ -105,6 +106,11 @@ pub const SHAPE: Shape = Shape::Record(&[
         PRIVACY,
         "what reports of this suite may show, beside what regauge.yaml says",
     ),
+    Field::optional(
+        "budget",
+        Shape::Number(0.0, 1e9),
+        "most USD that one run of the suite may spend (default: no limit)",
+    ),
 ]);
 
 /// A suite, read and checked as far as its own file goes.
@@ -134,6 +140,8 @@ pub struct Suite {
     pub baseline: Option<(String, Place)>,
     /// Whether no report may show a text of it: as it says itself, or as the workspace says.
     pub eyes_off: bool,
+    /// Most money that a run may spend.
+    pub budget: Option<Cost>,
     /// The file.
     pub document: Document,
 }
@@ -323,6 +331,10 @@ pub fn read(workspace: &Workspace, file: &str) -> Result<Suite> {
             .collect(),
         cluster,
         eyes_off: workspace.eyes_off || reads_eyes_off(root),
+        budget: root
+            .get("budget")
+            .and_then(Node::number)
+            .and_then(Cost::from_usd),
         baseline: root
             .get("baseline")
             .and_then(|node| Some((node.text()?.to_owned(), document.place(node)))),

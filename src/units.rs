@@ -169,6 +169,18 @@ pub fn day_of(milliseconds: i64) -> Option<String> {
     )
 }
 
+/// The start of the month of a moment, both in milliseconds since 1970, in UTC.
+pub fn start_of_month(milliseconds: i64) -> i64 {
+    let start = || {
+        let moment = jiff::Timestamp::from_millisecond(milliseconds).ok()?;
+        let utc = jiff::tz::TimeZone::UTC;
+        let first = utc.to_datetime(moment).date().first_of_month();
+        let start = utc.to_timestamp(first.into()).ok()?;
+        Some(start.as_millisecond())
+    };
+    start().unwrap_or(milliseconds)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,6 +190,15 @@ mod tests {
         let per_token = Cost::from_usd(0.075 / 1e6).unwrap();
         assert_eq!(per_token, Cost(75_000));
         assert_eq!(per_token.times(1_000_000), Cost::from_usd(0.075).unwrap());
+    }
+
+    #[test]
+    fn a_month_starts_at_its_first_midnight() {
+        let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap().as_millisecond();
+        let start = at("2026-02-01T00:00:00Z");
+        for moment in ["2026-02-01T00:00:00Z", "2026-02-28T23:59:59.999Z"] {
+            assert_eq!(start_of_month(at(moment)), start);
+        }
     }
 
     #[test]

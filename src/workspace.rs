@@ -8,6 +8,7 @@ pub mod model;
 pub mod params;
 pub mod privacy;
 pub mod setting;
+pub mod telemetry;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,6 +27,7 @@ use history::Location;
 use model::{MODEL, Model};
 use privacy::{PRIVACY, reads_eyes_off};
 use setting::Setting;
+use telemetry::Telemetry;
 
 /// The file that makes a folder a workspace.
 pub const FILE: &str = "regauge.yaml";
@@ -57,6 +59,11 @@ pub const SHAPE: Shape = Shape::Record(&[
         "most USD that one run may spend (default: no limit)",
     ),
     Field::optional(
+        "monthly_budget",
+        Shape::Number(0.0, 1e9),
+        "most USD that all runs of a calendar month (UTC) may spend, by the history (default: no limit)",
+    ),
+    Field::optional(
         "deadline",
         Shape::Duration,
         "most time that one run may take (default: no limit)",
@@ -67,6 +74,11 @@ pub const SHAPE: Shape = Shape::Record(&[
         "a PEM file of further certificate authorities",
     ),
     Field::optional("privacy", PRIVACY, "what reports may show"),
+    Field::optional(
+        "trace_headers",
+        Shape::Bool,
+        "whether calls bear the W3C trace context, where OTEL_* says where traces go (default false)",
+    ),
 ]);
 
 /// A folder with `regauge.yaml`, read and checked.
@@ -80,12 +92,18 @@ pub struct Workspace {
     pub models: IndexMap<String, Model>,
     /// Most money that a run may spend.
     pub budget: Option<Cost>,
+    /// Most money that all runs of a month may spend.
+    pub monthly_budget: Option<Cost>,
     /// Most time that a run may take.
     pub deadline: Option<Duration>,
     /// A file of further certificate authorities, relative to the folder.
     pub ca_file: Option<String>,
     /// Whether no report may show a text.
     pub eyes_off: bool,
+    /// Where traces and metrics go, if anywhere.
+    pub telemetry: Option<Telemetry>,
+    /// Whether calls bear the trace context.
+    pub trace_headers: bool,
     document: Document,
 }
 
@@ -119,6 +137,7 @@ impl Workspace {
 
         let top = |name: &str| document.root.get(name);
         let text_of = |name: &str| top(name).and_then(Node::text).map(str::to_owned);
+        let usd = |name: &str| top(name).and_then(Node::number).and_then(Cost::from_usd);
         let models = top("models")
             .map(Node::entries)
             .unwrap_or_default()
@@ -134,14 +153,15 @@ impl Workspace {
             root: root.to_owned(),
             history: Location::read(&document, &environment),
             models: models.collect(),
-            budget: top("budget")
-                .and_then(Node::number)
-                .and_then(Cost::from_usd),
+            budget: usd("budget"),
+            monthly_budget: usd("monthly_budget"),
             deadline: top("deadline")
                 .and_then(Node::text)
                 .and_then(parse_duration),
             ca_file: text_of("ca_file"),
             eyes_off: reads_eyes_off(&document.root),
+            telemetry: Telemetry::read(&environment),
+            trace_headers: top("trace_headers").and_then(Node::bool).unwrap_or(false),
             document,
         })
     }

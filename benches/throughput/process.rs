@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Command, ExitCode, Output, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use crate::endpoint::{Answer, Answers, Behaviour, Completion, Endpoint};
+use crate::endpoint::{Answer, Answers, Behaviour, Completion, Endpoint, Fault, Faults};
 
 /// What every process of Linux counts CPU time in, whatever its kernel ticks in.
 const TICK: Duration = Duration::from_millis(10);
@@ -179,8 +179,27 @@ impl Drop for Served {
     }
 }
 
+/// What an endpoint is asked for of which one call in ten fails.
+pub(crate) const FAULTY: &str = "faulty";
+
+/// One call in ten fails at its first attempt, in every way but those that take the time limit of a call, and but
+/// refusals: those that come by chance would be taken for a limit, and the run be paced.
+fn quick_faults() -> Faults {
+    let takes_long = |fault: &Fault| {
+        matches!(
+            fault,
+            Fault::Hang | Fault::StalledBody | Fault::RateLimited { .. }
+        )
+    };
+    let mut faults = Faults::mixed(0.1);
+    faults.kinds.retain(|fault| !takes_long(fault));
+    faults
+}
+
 /// Serves until the standard input ends, between a line with the URL and one with the number of answers.
 pub(crate) fn serve(latency: &str, wrong: &str) -> ExitCode {
+    let is_faulty = wrong == FAULTY;
+    let wrong = if is_faulty { "0" } else { wrong };
     let (Ok(latency), Ok(wrong)) = (latency.parse(), wrong.parse::<u64>()) else {
         return ExitCode::from(2);
     };
@@ -194,6 +213,11 @@ pub(crate) fn serve(latency: &str, wrong: &str) -> ExitCode {
     let endpoint = Endpoint::start(Behaviour {
         answers,
         latency: Duration::from_millis(latency),
+        faults: if is_faulty {
+            quick_faults()
+        } else {
+            Faults::none()
+        },
         keep_requests: 0,
         ..Behaviour::default()
     });

@@ -16,7 +16,7 @@ use crate::history::run::Header;
 use crate::history::store::History;
 use crate::plan::Plan;
 use crate::prompt::Lock;
-use crate::units::{Cost, parse_duration};
+use crate::units::{Cost, parse_duration, start_of_month};
 use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
@@ -60,22 +60,24 @@ impl CallArgs {
         let options = Options {
             source,
             budget: self.budget.or(workspace.budget),
+            left_this_month: None,
             deadline: self.deadline.or(workspace.deadline),
             concurrency: self.concurrency,
             stop: CancellationToken::new(),
             abort: CancellationToken::new(),
         };
-        check_budget(options.budget, plans)?;
+        let of_all = options.budget.or(workspace.monthly_budget);
+        check_budget(of_all, plans)?;
         Ok(options)
     }
 }
 
 fn check_budget(budget: Option<Cost>, plans: &[Plan]) -> Result<()> {
-    let subjects = plans.iter().flat_map(|plan| &plan.subjects);
-    match subjects
-        .filter(|_| budget.is_some())
-        .find(|subject| subject.price.is_none())
-    {
+    let limited = plans
+        .iter()
+        .filter(|plan| budget.or(plan.suite.budget).is_some());
+    let mut subjects = limited.flat_map(|plan| &plan.subjects);
+    match subjects.find(|subject| subject.price.is_none()) {
         None => Ok(()),
         Some(subject) => Err(Diagnostic::new(format!(
             "there is a budget, but no price for model `{}`",
@@ -126,6 +128,13 @@ pub(super) async fn carry_out(
         Some(order) => Some(history.own(&order.header.invocation).await?),
         None => None,
     };
+    let options = &Options {
+        left_this_month: left_this_month(workspace, history).await?,
+        ..options.clone()
+    };
+    if options.source != Source::Recordings {
+        warn_of_cost(&orders, options, console);
+    }
     let mut display = Display::new(console, progress);
     let executed = tokio::select! {
         executed = execute::execute(workspace, history, orders, options, |progress| display.tell(&progress)) => executed,
@@ -134,7 +143,54 @@ pub(super) async fn carry_out(
     display.end();
     let executed = executed?;
     keep_prompts(workspace, &executed.plans, console);
+    if let Some(reason) = &executed.undelivered.reason {
+        let times = executed.undelivered.deliveries;
+        console.note(&format!(
+            "warning: the collector of OTEL_* did not take traces or metrics ({times} times): {reason}"
+        ));
+    }
     Ok(executed)
+}
+
+/// What the budget of the month leaves; `None` where there is none.
+pub(super) async fn left_this_month(
+    workspace: &Workspace,
+    history: &History,
+) -> Result<Option<Cost>> {
+    let Some(limit) = workspace.monthly_budget else {
+        return Ok(None);
+    };
+    let spent = history.spent_since(start_of_month(now_ms())).await?;
+    Ok(Some(limit.minus(spent)))
+}
+
+/// Says before the first call where a budget may end the run. What is forecast is the most that the calls can cost.
+fn warn_of_cost(orders: &[Order], options: &Options, console: &Console) {
+    let forecast = |order: &Order| {
+        let subjects = 0..order.plan.subjects.len();
+        let costs = subjects.filter_map(|subject| order.plan.forecast(subject).cost);
+        costs.fold(Cost::ZERO, |sum, cost| sum + cost)
+    };
+    let warn = |what: &str, cost: Cost, left: Cost| {
+        if cost > left {
+            console.note(&format!(
+                "warning: the calls of the {what} may cost up to {cost}, and its budget leaves {left}"
+            ));
+        }
+    };
+    for order in orders {
+        if let Some(limit) = order.plan.suite.budget {
+            let what = format!("suite `{}`", order.plan.suite.name);
+            warn(&what, forecast(order), limit);
+        }
+    }
+    let of_all = [("run", options.budget), ("month", options.left_this_month)];
+    for (what, limit) in of_all {
+        if let Some(limit) = limit {
+            let all = orders.iter().map(forecast);
+            warn(what, all.fold(Cost::ZERO, |sum, cost| sum + cost), limit);
+        }
+    }
 }
 
 /// Versions that a recorded run has used are not changed any more.

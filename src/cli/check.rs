@@ -7,7 +7,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
 
 use super::Exit;
-use super::calls::block_on;
+use super::calls::{block_on, left_this_month};
 use super::console::Console;
 use super::select::SelectArgs;
 use crate::compare::foresight::{Foresight, foresee};
@@ -44,7 +44,7 @@ struct Checked {
 
 pub(super) fn run(args: &CheckArgs, workspace: &Workspace, console: &Console) -> Result<Exit> {
     let plans = args.select.plans(workspace, &[])?;
-    let all = block_on(checked(workspace, plans))?;
+    let (all, left) = block_on(checked(workspace, plans))?;
     for warning in all.iter().flat_map(Checked::warnings) {
         console.note(&format!("warning: {warning}"));
     }
@@ -67,11 +67,14 @@ pub(super) fn run(args: &CheckArgs, workspace: &Workspace, console: &Console) ->
         count(calls, "call"),
         count(all.len(), "suite")
     ));
+    if let Some((left, limit)) = left.zip(workspace.monthly_budget) {
+        console.line(&format!("the budget of the month leaves {left} of {limit}"));
+    }
     Ok(Exit::Pass)
 }
 
-/// The plans with their baselines. A history that is not there yet is not made.
-async fn checked(workspace: &Workspace, plans: Vec<Plan>) -> Result<Vec<Checked>> {
+/// The plans with their baselines, and what the budget of the month leaves. A history that is not there yet is not made.
+async fn checked(workspace: &Workspace, plans: Vec<Plan>) -> Result<(Vec<Checked>, Option<Cost>)> {
     let history = History::open_existing(workspace).await?;
     let now = now_ms();
     let mut all = Vec::new();
@@ -94,7 +97,11 @@ async fn checked(workspace: &Workspace, plans: Vec<Plan>) -> Result<Vec<Checked>
             plan,
         });
     }
-    Ok(all)
+    let left = match &history {
+        Some(history) => left_this_month(workspace, history).await?,
+        None => workspace.monthly_budget,
+    };
+    Ok((all, left))
 }
 
 impl Checked {
@@ -102,6 +109,14 @@ impl Checked {
         let expired = self.header.quarantine_expired.iter();
         let mut warnings: Vec<String> = expired.map(Quarantine::warning).collect();
         warnings.extend(gates::warnings(self));
+        let costs = self.forecasts.iter().filter_map(|forecast| forecast.cost);
+        let cost = costs.fold(Cost::ZERO, |sum, cost| sum + cost);
+        if let Some(limit) = self.plan.suite.budget.filter(|limit| cost > *limit) {
+            let suite = &self.plan.suite.name;
+            warnings.push(format!(
+                "the calls of suite `{suite}` may cost up to {cost}, and its budget is {limit}"
+            ));
+        }
         warnings
     }
 

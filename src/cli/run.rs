@@ -110,7 +110,7 @@ async fn run_suites(
     } else {
         progress
     };
-    let Executed { plans, runs } =
+    let Executed { plans, runs, .. } =
         calls::carry_out(workspace, &history, orders, &options, (console, progress)).await?;
     if args.record {
         record_answers(workspace, &plans, &runs, console)?;

@@ -8,11 +8,14 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, redirect};
 use tokio::time::Instant;
 
+use super::gate::Limits;
 use super::program::Program;
 use super::receive::{Received, Refused, failure, receive};
+use super::shared::SharedLimits;
 use super::signer::Signer;
 use crate::error::{Diagnostic, Error, Place, Result};
 use crate::exchange::{Call, Failure, FailureKind, Reply, Request, Response, WireFormat};
+use crate::provider::advertised::Advertised;
 use crate::provider::price::Price;
 use crate::provider::{self, HttpReply};
 use crate::secret::{Redactor, Secret};
@@ -27,12 +30,10 @@ const IDLE: Duration = Duration::from_secs(90);
 pub struct Endpoint {
     /// The alias in `regauge.yaml`.
     pub alias: String,
-    /// Calls under way at once.
-    pub concurrency: usize,
-    /// Calls in any minute.
-    pub requests_per_minute: Option<u64>,
-    /// Tokens in any minute.
-    pub tokens_per_minute: Option<u64>,
+    /// What the user allows.
+    pub limits: Limits,
+    /// The same, where it is shared with other processes.
+    pub shared: Option<SharedLimits>,
     /// Further attempts after a failed one.
     pub retries: u32,
     /// What tokens cost, where that is known.
@@ -71,6 +72,8 @@ pub struct Attempt {
     pub reply: Reply,
     /// How long the endpoint asked us to wait before the next attempt.
     pub wait: Option<Duration>,
+    /// What the endpoint said of its limits.
+    pub advertised: Advertised,
     /// From the sending to the end of the answer.
     pub latency: Duration,
     /// From the sending to the first piece of a streamed answer.
@@ -94,9 +97,12 @@ impl Endpoint {
         };
         Ok(Self {
             alias: alias.to_owned(),
-            concurrency: model.concurrency,
-            requests_per_minute: model.requests_per_minute,
-            tokens_per_minute: model.tokens_per_minute,
+            limits: Limits {
+                concurrency: model.concurrency,
+                requests_per_minute: model.requests_per_minute,
+                tokens_per_minute: model.tokens_per_minute,
+            },
+            shared: None,
             retries: model.retries,
             price,
             timeout: model.timeout,
@@ -105,18 +111,34 @@ impl Endpoint {
         })
     }
 
-    /// Sends a call once and waits for all of its reply, at most the time limit of the model.
-    pub async fn attempt(&self, call: &Call, repeat: u32) -> Attempt {
+    /// The host and the port of the address; `None` for a local program.
+    pub(super) fn host_and_port(&self) -> Option<(String, u16)> {
+        let Way::Http { base_url, .. } = &self.way else {
+            return None;
+        };
+        let url = reqwest::Url::parse(base_url).ok()?;
+        Some((url.host_str()?.to_owned(), url.port_or_known_default()?))
+    }
+
+    /// Whether the way to the endpoint is encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        matches!(&self.way, Way::Http { base_url, .. } if base_url.starts_with("https:"))
+    }
+
+    /// Sends a call once and waits for all of its reply, at most the time limit of the model. `trace` is the value of
+    /// the header `traceparent`.
+    pub async fn attempt(&self, call: &Call, repeat: u32, trace: Option<&str>) -> Attempt {
         let sent_at = now_ms();
         let started = Instant::now();
-        let received = match tokio::time::timeout(self.timeout, self.way.ask(call, repeat)).await {
-            Ok(received) => received,
-            Err(_) => Err(failure(
-                FailureKind::Timeout,
-                None,
-                format!("no answer within {}", show_duration(self.timeout)),
-            )),
-        };
+        let received =
+            match tokio::time::timeout(self.timeout, self.way.ask(call, repeat, trace)).await {
+                Ok(received) => received,
+                Err(_) => Err(failure(
+                    FailureKind::Timeout,
+                    None,
+                    format!("no answer within {}", show_duration(self.timeout)),
+                )),
+            };
         let (latency, first_token) = match &received {
             Ok(received) => {
                 let since = |at: Instant| at.duration_since(started);
@@ -124,6 +146,10 @@ impl Endpoint {
             }
             Err(_) => (started.elapsed(), None),
         };
+        let advertised = received
+            .as_ref()
+            .map(|received| received.advertised(now_ms()));
+        let advertised = advertised.unwrap_or_default();
         let (reply, wait) = match received.and_then(|received| self.read(&call.request, &received))
         {
             Ok(reply) => (reply, None),
@@ -132,6 +158,7 @@ impl Endpoint {
         Attempt {
             reply,
             wait,
+            advertised,
             latency,
             first_token,
             sent_at,
@@ -148,15 +175,9 @@ impl Endpoint {
             scrubbed = self.redactor.scrub(text);
             body = scrubbed.as_bytes();
         }
-        let header = |name: &str| {
-            received
-                .headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-        };
         let reply = HttpReply {
             status: received.status,
-            header: &header,
+            header: &|name| received.header(name),
             body,
             received_at: now_ms(),
         };
@@ -237,7 +258,12 @@ impl Way {
     }
 
     /// Asks, and receives all of the reply.
-    async fn ask(&self, call: &Call, repeat: u32) -> std::result::Result<Received, Refused> {
+    async fn ask(
+        &self,
+        call: &Call,
+        repeat: u32,
+        trace: Option<&str>,
+    ) -> std::result::Result<Received, Refused> {
         let http = provider::encode(&call.request, repeat);
         let (base_url, client, signer) = match self {
             Self::Command(program) => return Ok(Received::local(program.ask(&http.body).await?)),
@@ -251,6 +277,9 @@ impl Way {
         let mut request = client.post(&url);
         for (name, value) in &http.headers {
             request = request.header(*name, value);
+        }
+        if let Some(trace) = trace {
+            request = request.header("traceparent", trace);
         }
         let mut given = None;
         if let Some(signer) = signer {

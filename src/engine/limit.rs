@@ -4,7 +4,6 @@
 //! used. What a call needs is an estimate until its usage is known, and is then corrected.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -12,18 +11,13 @@ use tokio::time::Instant;
 /// The minute of the limits, with a margin for the way to the endpoint.
 const WINDOW: Duration = Duration::from_millis(60_250);
 
-/// The limits of one endpoint; shared by all of its calls.
+/// The limits that a user set for one endpoint.
 #[derive(Debug)]
-pub struct MinuteLimit {
+pub(super) struct MinuteLimit {
     requests: Option<u64>,
     tokens: Option<u64>,
-    log: Mutex<Log>,
-}
-
-#[derive(Debug, Default)]
-struct Log {
     entries: VecDeque<Entry>,
-    tokens: u64,
+    used: u64,
     next: u64,
 }
 
@@ -36,38 +30,63 @@ struct Entry {
 
 /// A call that was let through, by its number in the log.
 #[derive(Debug, Clone, Copy)]
-pub struct Passage(u64);
+pub(super) struct Passage(u64);
 
 impl MinuteLimit {
     /// A limit of so many calls and tokens in any minute; `None` is no limit.
-    pub fn new(requests: Option<u64>, tokens: Option<u64>) -> Self {
+    pub(super) fn new(requests: Option<u64>, tokens: Option<u64>) -> Self {
         Self {
             requests,
             tokens,
-            log: Mutex::default(),
+            entries: VecDeque::new(),
+            used: 0,
+            next: 0,
         }
     }
 
-    /// Waits until a call that needs about so many tokens may be sent.
-    pub async fn pass(&self, tokens: u64) -> Option<Passage> {
+    /// Notes a call that needs about so many tokens, or says when to ask again. Without limits there is nothing to note.
+    pub(super) fn try_pass(
+        &mut self,
+        tokens: u64,
+        now: Instant,
+    ) -> Result<Option<Passage>, Instant> {
         if self.requests.is_none() && self.tokens.is_none() {
-            return None;
+            return Ok(None);
         }
-        loop {
-            match self.try_pass(tokens, Instant::now()) {
-                Ok(passage) => return Some(passage),
-                Err(ready) => tokio::time::sleep_until(ready).await,
-            }
+        while let Some(oldest) = self
+            .entries
+            .front()
+            .filter(|entry| entry.at + WINDOW <= now)
+        {
+            self.used -= oldest.tokens;
+            self.entries.pop_front();
         }
+        let has_room = self.requests.is_none_or(|most| (self.entries.len() as u64) < most)
+            // A call that alone is larger than the limit is sent when nothing else stands in the minute.
+            && self.tokens.is_none_or(|most| self.used == 0 || self.used + tokens <= most);
+        if !has_room {
+            return Err(self
+                .entries
+                .front()
+                .map_or(now, |oldest| oldest.at + WINDOW));
+        }
+        let number = self.next;
+        self.next += 1;
+        self.used += tokens;
+        self.entries.push_back(Entry {
+            number,
+            at: now,
+            tokens,
+        });
+        Ok(Some(Passage(number)))
     }
 
     /// Replaces the estimate of a call by what it needed.
-    pub fn correct(&self, passage: Option<Passage>, tokens: u64) {
+    pub(super) fn correct(&mut self, passage: Option<Passage>, tokens: u64) {
         let Some(Passage(number)) = passage else {
             return;
         };
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(first) = log.entries.front().map(|entry| entry.number) else {
+        let Some(first) = self.entries.front().map(|entry| entry.number) else {
             return;
         };
         let Some(index) = number
@@ -76,35 +95,11 @@ impl MinuteLimit {
         else {
             return;
         };
-        let Some(entry) = log.entries.get_mut(index) else {
+        let Some(entry) = self.entries.get_mut(index) else {
             return;
         };
         let before = std::mem::replace(&mut entry.tokens, tokens);
-        log.tokens = log.tokens - before + tokens;
-    }
-
-    /// Notes the call, or says when to ask again.
-    fn try_pass(&self, tokens: u64, now: Instant) -> Result<Passage, Instant> {
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(oldest) = log.entries.front().filter(|entry| entry.at + WINDOW <= now) {
-            log.tokens -= oldest.tokens;
-            log.entries.pop_front();
-        }
-        let has_room = self.requests.is_none_or(|most| (log.entries.len() as u64) < most)
-            // A call that alone is larger than the limit is sent when nothing else stands in the minute.
-            && self.tokens.is_none_or(|most| log.tokens == 0 || log.tokens + tokens <= most);
-        if !has_room {
-            return Err(log.entries.front().map_or(now, |oldest| oldest.at + WINDOW));
-        }
-        let number = log.next;
-        log.next += 1;
-        log.tokens += tokens;
-        log.entries.push_back(Entry {
-            number,
-            at: now,
-            tokens,
-        });
-        Ok(Passage(number))
+        self.used = self.used - before + tokens;
     }
 }
 
@@ -113,39 +108,42 @@ mod tests {
     use super::*;
 
     /// Passes `calls` calls of `tokens` tokens and returns the second at which each went.
-    async fn seconds(limit: &MinuteLimit, calls: usize, tokens: u64) -> Vec<u64> {
+    fn seconds(limit: &mut MinuteLimit, calls: usize, tokens: u64) -> Vec<u64> {
         let start = Instant::now();
+        let mut now = start;
         let mut at = Vec::new();
         for _ in 0..calls {
-            limit.pass(tokens).await;
-            at.push(start.elapsed().as_secs());
+            while let Err(ready) = limit.try_pass(tokens, now) {
+                now = ready;
+            }
+            at.push((now - start).as_secs());
         }
         at
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn no_minute_sees_more_calls_than_allowed() {
-        let limit = MinuteLimit::new(Some(3), None);
-        assert_eq!(seconds(&limit, 7, 0).await, [0, 0, 0, 60, 60, 60, 120]);
+    #[test]
+    fn no_minute_sees_more_calls_than_allowed() {
+        let mut limit = MinuteLimit::new(Some(3), None);
+        assert_eq!(seconds(&mut limit, 7, 0), [0, 0, 0, 60, 60, 60, 120]);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn no_minute_sees_more_tokens_than_allowed() {
-        let limit = MinuteLimit::new(None, Some(100));
-        assert_eq!(seconds(&limit, 3, 60).await, [0, 60, 120]);
+    #[test]
+    fn no_minute_sees_more_tokens_than_allowed() {
+        let mut limit = MinuteLimit::new(None, Some(100));
+        assert_eq!(seconds(&mut limit, 3, 60), [0, 60, 120]);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_corrected_estimate_makes_room() {
-        let limit = MinuteLimit::new(None, Some(100));
-        let first = limit.pass(90).await;
+    #[test]
+    fn a_corrected_estimate_makes_room() {
+        let mut limit = MinuteLimit::new(None, Some(100));
+        let first = limit.try_pass(90, Instant::now()).unwrap();
         limit.correct(first, 10);
-        assert_eq!(seconds(&limit, 1, 90).await, [0]);
+        assert_eq!(seconds(&mut limit, 1, 90), [0]);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_call_larger_than_the_limit_is_not_stuck_for_ever() {
-        let limit = MinuteLimit::new(None, Some(10));
-        assert_eq!(seconds(&limit, 2, 50).await, [0, 60]);
+    #[test]
+    fn a_call_larger_than_the_limit_is_not_stuck_for_ever() {
+        let mut limit = MinuteLimit::new(None, Some(10));
+        assert_eq!(seconds(&mut limit, 2, 50), [0, 60]);
     }
 }

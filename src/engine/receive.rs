@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::exchange::{Failure, FailureKind, Request};
 use crate::provider::Stream;
+use crate::provider::advertised::{Advertised, advertised};
 
 /// Bytes of an unpacked body that are read; a longer one is no answer.
 const LONGEST_BODY: usize = 32 * 1024 * 1024;
@@ -34,6 +35,20 @@ impl Received {
             ended: Instant::now(),
             began: None,
         }
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// What it says of the limits of its endpoint, at this time in milliseconds since 1970. Most endpoints say nothing,
+    /// and are not asked for each.
+    pub(super) fn advertised(&self, now: i64) -> Advertised {
+        let mut names = self.headers.keys();
+        if !names.any(|name| name.as_str().contains("ratelimit")) {
+            return Advertised::default();
+        }
+        advertised(&|name| self.header(name), now)
     }
 }
 

@@ -166,6 +166,7 @@ impl Execution<'_> {
                     call,
                     repeat: trial.repeat,
                     answer: answer.clone(),
+                    cost: None,
                 });
             }
             if batch.len() == TOGETHER {
@@ -237,8 +238,9 @@ impl Execution<'_> {
 }
 
 /// The calls that no known answer spares, breadth first: every case once before any case twice, so that an end of
-/// the budget leaves something of every case. Equal requests of a run are called once. Two sides of a comparison that
-/// are called in one window are shuffled, so that a drift of the endpoint falls on both alike.
+/// the budget leaves something of every case. Suites take turns, so that none waits for another. Equal requests of a
+/// run are called once. Two sides of a comparison that are called in one window are shuffled, so that a drift of the
+/// endpoint falls on both alike.
 fn missing_jobs(waves: &[Wave], under_way: &[Progressing]) -> Vec<Missing> {
     let mut jobs = Vec::new();
     for (order, wave) in waves.iter().enumerate() {
@@ -265,8 +267,8 @@ fn missing_jobs(waves: &[Wave], under_way: &[Progressing]) -> Vec<Missing> {
         jobs.sort_by_key(|job| {
             (
                 job.trial.repeat,
-                job.order,
                 job.trial.case,
+                job.order,
                 job.trial.subject,
             )
         });

@@ -19,11 +19,12 @@ use crate::digest::Digest;
 use crate::error::{Diagnostic, Error, Result};
 use crate::exchange::{Answered, Exchange};
 use crate::golden::Case;
+use crate::units::Cost;
 use crate::workspace::Workspace;
 use crate::workspace::history::Location;
 use database::Database;
 use record::{BATCH, Record, from_json, position};
-use statement::{Row, Statement};
+use statement::{Dialect, Row, Statement};
 
 /// Cases or trials that are read together.
 const READ_TOGETHER: usize = 5_000;
@@ -181,6 +182,49 @@ impl History {
             }
         }
         Ok(found)
+    }
+
+    /// What calls since a moment cost, in milliseconds since 1970, UTC, as far as that is known.
+    pub async fn spent_since(&self, moment: i64) -> Result<Cost> {
+        let statement = || {
+            Statement::new(
+                "SELECT SUM(cost) AS spent FROM exchanges WHERE cost > 0 AND sent_at >= $1",
+            )
+            .bind(moment)
+        };
+        let rows = self.database.run(statement).await?;
+        let spent: Option<f64> = rows.first().map_or(Ok(None), |row| get(row, "spent"))?;
+        Ok(spent.and_then(Cost::from_usd).unwrap_or_default())
+    }
+
+    /// Whether several processes keep it together on a server, and could share more than that.
+    pub fn is_shared(&self) -> bool {
+        self.database.dialect() == Dialect::Postgres
+    }
+
+    /// Takes so much of a limit that processes share on a server, if it is there: a bucket that holds so much and fills
+    /// with so much a second. Only for a history that [is shared](Self::is_shared).
+    pub async fn take(
+        &self,
+        name: &str,
+        wanted: f64,
+        (holds, per_second): (f64, f64),
+    ) -> Result<bool> {
+        let statement = || {
+            Statement::new(
+                "INSERT INTO shared_limits AS s (name, level, taken_at) \
+                 VALUES ($1, $2 - $3, EXTRACT(EPOCH FROM clock_timestamp())::float8) \
+                 ON CONFLICT (name) DO UPDATE SET taken_at = excluded.taken_at, \
+                 level = LEAST($2, s.level + $4 * GREATEST(0, excluded.taken_at - s.taken_at)) - $3 \
+                 WHERE LEAST($2, s.level + $4 * GREATEST(0, excluded.taken_at - s.taken_at)) >= $3 \
+                 RETURNING level",
+            )
+            .bind(name)
+            .bind(holds)
+            .bind(wanted)
+            .bind(per_second)
+        };
+        Ok(!self.database.run(statement).await?.is_empty())
     }
 
     /// Headers of runs, newest first, of one suite or of all.

@@ -97,6 +97,7 @@ fn exchange(asked: &str, repeat: u32, answered: &str) -> Exchange {
         call: Arc::new(Call::new(serde_json::from_value(request).unwrap())),
         repeat,
         answer: answer(answered),
+        cost: None,
     }
 }
 

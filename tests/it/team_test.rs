@@ -304,3 +304,31 @@ fn gated_on_a_server() -> Option<(Gate, Endpoint, Project)> {
         .kept_in(Engine::Postgres);
     Some((gate, endpoint, project))
 }
+
+#[test]
+fn processes_that_share_a_history_on_a_server_share_the_limits_of_their_endpoints() {
+    if server().is_none() {
+        return;
+    }
+    let endpoint = Endpoint::start(Behaviour::default());
+    let project = Project::new()
+        .workspace(&endpoint.url())
+        .cases(8)
+        .kept_in(Engine::Postgres);
+    let config = project.read("regauge.yaml");
+    let limited = "{ concurrency: 8, requests_per_minute: 60 }";
+    project.write(
+        "regauge.yaml",
+        config.replace("{ concurrency: 8 }", limited),
+    );
+    let run = |_| project.spawn(&["run", "--baseline", "none", "--report", "none"]);
+    let running: Vec<_> = (0..2).map(run).collect();
+    for run in running {
+        run.wait().expect_code(0);
+    }
+    let requests = endpoint.requests();
+    assert_eq!(requests.len(), 16);
+    // Six of sixty are there at once and nine in ten seconds come free: of sixteen, one comes after the tenth second.
+    let took = requests[15].at.saturating_sub(requests[0].at);
+    assert!(took >= Duration::from_secs(8), "{took:?}");
+}

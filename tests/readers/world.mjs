@@ -8,7 +8,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-const BINARY = process.env.REGAUGE_BINARY ?? join(ROOT, 'target', 'debug', 'regauge');
+const TARGET = process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target');
+const BINARY = process.env.REGAUGE_BINARY ?? join(TARGET, 'debug', 'regauge');
 
 /** Runs the binary in a folder. */
 export function regauge(folder, args, environment = {}) {

@@ -15,6 +15,12 @@ use crate::history::ownership::Ownership;
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first", include_str!("../migrations/0001_first.sql")),
     (2, "results", include_str!("../migrations/0002_results.sql")),
+    (3, "costs", include_str!("../migrations/0003_costs.sql")),
+    (
+        4,
+        "shared limits",
+        include_str!("../migrations/0004_shared_limits.sql"),
+    ),
 ];
 
 /// What to do about a history that another program made.

@@ -11,6 +11,7 @@ use crate::error::{Diagnostic, Result};
 use crate::exchange::{Answered, Exchange, Reply};
 use crate::history::point::{self, SeriesMeans};
 use crate::history::run::{Header, Origin, Run, TrialRecord};
+use crate::units::Cost;
 
 /// Rows that one statement writes. SQLite allows 32,766 values in one, PostgreSQL 65,535.
 pub(super) const BATCH: usize = 500;
@@ -50,6 +51,7 @@ pub(super) fn kept(dialect: Dialect, run: &str, exchanges: &[Exchange]) -> State
         request: Some(exchange.call.digest),
         repeat: exchange.repeat,
         answered: &exchange.answer,
+        cost: exchange.cost,
     });
     Statement::new(before)
         .then("INSERT INTO requests (digest, body) VALUES ")
@@ -67,6 +69,8 @@ struct Answer<'a> {
     request: Option<Digest>,
     repeat: u32,
     answered: &'a Answered,
+    /// What was paid for it by whoever keeps this history.
+    cost: Option<Cost>,
 }
 
 impl Statement {
@@ -90,15 +94,17 @@ impl Statement {
                 i64::from(ok).into(),
                 answer.answered.sent_at.into(),
                 to_json(answer.answered).into(),
+                answer.cost.unwrap_or_default().usd().into(),
             ]
         });
         self.then(
-            "INSERT INTO exchanges (run, address, request, repeat, ok, sent_at, answer) VALUES ",
+            "INSERT INTO exchanges (run, address, request, repeat, ok, sent_at, answer, cost) VALUES ",
         )
         .rows(dialect, rows)
         .then(
             " ON CONFLICT (address, run) DO UPDATE \
-                 SET ok = excluded.ok, sent_at = excluded.sent_at, answer = excluded.answer",
+                 SET ok = excluded.ok, sent_at = excluded.sent_at, answer = excluded.answer, \
+                 cost = CASE WHEN excluded.cost > 0 THEN excluded.cost ELSE exchanges.cost END",
         )
     }
 }
@@ -185,6 +191,7 @@ impl<'a> Record<'a> {
                 request: None,
                 repeat: trial.repeat,
                 answered: trial.answer.as_ref()?,
+                cost: None,
             })
         });
         let answers: Vec<Answer<'_>> = answers.collect();
