@@ -5,7 +5,7 @@ use crate::compare::summary::{
     CaseSummary, CaseVerdict, Estimate, MetricSummary, SubjectSummary, SuiteSummary, Verdict,
 };
 use crate::stats::unit::Scope;
-use crate::timeline::{FirstBad, Rule};
+use crate::timeline::{FirstBad, Rule, Series};
 use crate::units::{count, day_of};
 
 /// Cases in quarantine that are named in a line.
@@ -121,7 +121,7 @@ pub(super) fn notes(subject: &SubjectSummary<'_>) -> Vec<String> {
 /// What the course over time says of a suite, a line each: since when gated metrics are worse and what came with it,
 /// slow losses, and what moved in inputs and outputs.
 pub(super) fn course(suite: &SuiteSummary<'_>) -> Vec<String> {
-    let mut notes = Vec::new();
+    let (mut first_bad, mut warnings): (Vec<(&str, String)>, Vec<String>) = Default::default();
     for series in suite.timeline.iter().flat_map(|timeline| &timeline.series) {
         let of = |subject: &&SubjectSummary<'_>| subject.name == series.subject;
         let metrics = suite
@@ -140,13 +140,27 @@ pub(super) fn course(suite: &SuiteSummary<'_>) -> Vec<String> {
             // What a later baseline has accepted is no news.
             Rule::ChangePoint => bad.is_news || metric.verdict > Some(Verdict::Pass),
         };
-        let first_bad = series.first_bad.iter().filter(is_told);
-        notes.extend(first_bad.map(FirstBad::in_words));
-        notes.extend(series.warnings().map(str::to_owned));
+        if let Some(bad) = series.first_bad.as_ref().filter(is_told) {
+            match first_bad.iter_mut().find(|(run, _)| *run == bad.run) {
+                Some((_, note)) => note.push_str(&likewise(series, bad)),
+                None => first_bad.push((&bad.run, bad.in_words())),
+            }
+        }
+        warnings.extend(series.warnings().map(str::to_owned));
     }
+    let mut notes: Vec<String> = first_bad.into_iter().map(|(_, note)| note).collect();
+    notes.extend(warnings);
     let moved = suite.drift.iter().filter(|moved| moved.is_warning);
     notes.extend(moved.map(|moved| moved.sentence.clone()));
     notes
+}
+
+/// A further metric of which a run is the first bad one.
+fn likewise(series: &Series, bad: &FirstBad) -> String {
+    let show = |at: usize| series.unit.show(series.values[at]);
+    let (metric, subject) = (&series.metric, &series.subject);
+    let (before, now) = (show(bad.at.saturating_sub(1)), show(bad.at));
+    format!("; likewise {metric} of {subject}, {before} → {now}")
 }
 
 /// The day of the first bad run of a metric of the worst subject, where it is known.
