@@ -4,12 +4,12 @@
 //! made in waves: where a suite adds trials look by look, the verdicts so far say whether there is another.
 
 pub mod finish;
+pub mod judging;
 pub mod parts;
 pub mod record;
 mod wave;
 mod waves;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,11 +21,14 @@ use crate::engine::keeper::Keeper;
 use crate::engine::{Ends, Engine, Event, GivenUp};
 use crate::error::{Error, Result};
 use crate::history::baseline::Choice;
+use crate::history::recording;
 use crate::history::run::{Header, Run};
 use crate::history::store::History;
-use crate::plan::{Plan, Subject, Trial};
+use crate::plan::{Plan, Trial};
+use crate::provider::price::Price;
 use crate::units::Cost;
 use crate::workspace::Workspace;
+use crate::workspace::model::Model;
 use wave::Missing;
 
 /// A suite to run, with the record that is made of it.
@@ -103,6 +106,8 @@ struct Progressing {
     /// Fresh trials of suspects that were drawn.
     confirmed: u32,
     reasons: GivenUp,
+    /// What judges were asked and what they said, for a recording.
+    asked: Vec<recording::Line>,
 }
 
 /// What came of the orders.
@@ -113,6 +118,8 @@ pub struct Executed {
     /// Each run with what it is compared with, in the order of the orders. A canary that was not needed has no trials
     /// and is not in the history.
     pub runs: Vec<(Run, Against)>,
+    /// What the judges of each order were asked and what they said, for recordings.
+    pub asked: Vec<Vec<recording::Line>>,
 }
 
 /// Carries out all orders together, so that they share the limits of their endpoints. The runs come back in the
@@ -161,15 +168,16 @@ pub async fn execute(
     writer
         .await
         .map_err(|error| Error::new(format!("the history stopped: {error}")))?;
-    let mut runs = Vec::new();
-    for order in under_way {
+    let (mut runs, mut asked) = (Vec::new(), Vec::new());
+    for mut order in under_way {
+        asked.push(std::mem::take(&mut order.asked));
         let (run, against) = finish::finish(order);
         if !run.trials.is_empty() {
             history.finish(&run).await?;
         }
         runs.push((run, against));
     }
-    Ok(Executed { plans, runs })
+    Ok(Executed { plans, runs, asked })
 }
 
 impl Progressing {
@@ -192,6 +200,7 @@ impl Progressing {
             looks: vec![0; plan.subjects.len()],
             confirmed: 0,
             reasons: GivenUp::default(),
+            asked: Vec::new(),
         })
     }
 
@@ -213,37 +222,34 @@ struct Execution<'a> {
 impl Execution<'_> {
     /// Prepares the endpoints that calls need; an unset key is an error before anything is noted.
     fn prepare_endpoints(&mut self, jobs: &[Missing]) -> Result<()> {
-        let mut needed: BTreeMap<&str, &Subject> = BTreeMap::new();
         let plans = self.plans.clone();
         for missing in jobs {
             let subject = &plans[missing.order].subjects[missing.trial.subject];
-            if !self.engine.has(&subject.alias) {
-                needed.entry(&subject.alias).or_insert(subject);
-            }
-        }
-        for subject in needed.into_values() {
-            let endpoint = self.endpoint(subject)?;
-            self.engine.add(endpoint);
+            self.prepare_endpoint(&subject.alias, &subject.model, subject.price.as_ref())?;
         }
         Ok(())
     }
 
-    fn endpoint(&self, subject: &Subject) -> Result<Endpoint> {
+    /// Prepares the endpoint behind an alias, where it is not yet.
+    fn prepare_endpoint(
+        &mut self,
+        alias: &str,
+        model: &Model,
+        price: Option<&Price>,
+    ) -> Result<()> {
+        if self.engine.has(alias) {
+            return Ok(());
+        }
         let ca_file = self
             .workspace
             .ca_file
             .as_ref()
             .map(|file| self.workspace.path(file));
-        let price = subject.price.clone();
         let redactor = self.workspace.redactor();
-        let mut endpoint = Endpoint::new(
-            &subject.alias,
-            &subject.model,
-            price,
-            ca_file.as_deref(),
-            redactor,
-        )?;
+        let price = price.cloned();
+        let mut endpoint = Endpoint::new(alias, model, price, ca_file.as_deref(), redactor)?;
         endpoint.concurrency = self.options.concurrency.unwrap_or(endpoint.concurrency);
-        Ok(endpoint)
+        self.engine.add(endpoint);
+        Ok(())
     }
 }

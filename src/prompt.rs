@@ -360,7 +360,15 @@ fn labelled(
 
 /// Reads and checks one version.
 pub fn read(workspace: &Workspace, name: &str, version: u32) -> Result<Prompt> {
-    let source = workspace.read(&format!("prompts/{name}/v{version}.md"))?;
+    parse(
+        workspace.read(&format!("prompts/{name}/v{version}.md"))?,
+        name,
+        version,
+    )
+}
+
+/// Checks the text of one version, wherever it stands.
+pub fn parse(source: Source, name: &str, version: u32) -> Result<Prompt> {
     let digest = Digest::of_bytes(source.text.as_bytes());
     let (front, body) = split_front_matter(&source)?;
     let document = Document::parse_part(source.clone(), front)?;

@@ -72,16 +72,19 @@ impl CallArgs {
 
 fn check_budget(budget: Option<Cost>, plans: &[Plan]) -> Result<()> {
     let subjects = plans.iter().flat_map(|plan| &plan.subjects);
+    let subjects = subjects.map(|one| (&one.alias, &one.model, &one.price));
+    let judges = plans.iter().flat_map(|plan| &plan.judges);
+    let judges = judges.map(|(alias, judge)| (alias, &judge.model, &judge.price));
     match subjects
+        .chain(judges)
         .filter(|_| budget.is_some())
-        .find(|subject| subject.price.is_none())
+        .find(|(_, _, price)| price.is_none())
     {
         None => Ok(()),
-        Some(subject) => Err(Diagnostic::new(format!(
-            "there is a budget, but no price for model `{}`",
-            subject.alias
+        Some((alias, model, _)) => Err(Diagnostic::new(format!(
+            "there is a budget, but no price for model `{alias}`"
         ))
-        .at(subject.model.place.clone())
+        .at(model.place.clone())
         .help("add `price: { input: …, output: … }` in USD per million tokens")
         .into()),
     }
@@ -141,7 +144,8 @@ pub(super) async fn carry_out(
 fn keep_prompts(workspace: &Workspace, plans: &[Plan], console: &Console) {
     let prompts = plans
         .iter()
-        .flat_map(|plan| plan.subjects.iter().map(|subject| subject.prompt.as_ref()));
+        .flat_map(|plan| plan.subjects.iter().map(|subject| subject.prompt.as_ref()))
+        .chain(plans.iter().flat_map(Plan::judge_prompts));
     let kept = Lock::load(workspace).and_then(|mut lock| match lock.add(prompts) {
         Some(text) => replace_file(&workspace.path(Lock::FILE), text.as_bytes()),
         None => Ok(()),
