@@ -9,6 +9,7 @@ use regauge::golden::{self, Columns};
 use regauge::history::{recording, run_file};
 use regauge::provider::{self, HttpReply, Stream};
 use regauge::review::decision::Decisions;
+use regauge::scorer::Surroundings;
 use regauge::shape::Shape;
 use regauge::{prompt, suite, workspace};
 
@@ -77,7 +78,15 @@ pub(crate) fn yaml(bytes: &[u8]) {
         check(&document, shape);
     }
     let load = |_: &str, _: &Place| Ok(serde_json::Value::Bool(true));
-    drop(regauge::scorer::compile(&document, &document.root, &load));
+    let surroundings = Surroundings {
+        load: &load,
+        workspace: None,
+    };
+    drop(regauge::scorer::compile(
+        &document,
+        &document.root,
+        &surroundings,
+    ));
 }
 
 fn check(document: &Document, shape: &Shape) {

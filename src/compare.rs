@@ -33,6 +33,7 @@ use std::sync::OnceLock;
 use crate::exchange::Outcome;
 use crate::history::change;
 use crate::history::run::{Header, Origin, Run, Status, TrialRecord};
+use crate::scorer::asking::JudgeCall;
 use crate::suite::gate::OnInconclusive;
 use crate::suite::quarantine::Quarantine;
 use crate::timeline::{Moved, Timeline, inputs, outputs};
@@ -282,6 +283,11 @@ fn facts(run: &Run) -> RunFacts<'_> {
         .iter()
         .filter(|trial| trial.outcome.is_measured())
         .try_fold(Cost::ZERO, |sum, trial| Some(sum + trial.cost?));
+    let judging = judging(run);
+    let cost = judging
+        .iter()
+        .try_fold(cost, |sum, call| Some(Some(sum? + call.cost?)))
+        .flatten();
     RunFacts {
         id: &header.id,
         started_at: header.started_at,
@@ -296,8 +302,20 @@ fn facts(run: &Run) -> RunFacts<'_> {
         live: live.len(),
         saved: saved(run),
         confirming: run.trials.iter().filter(|trial| trial.fresh).count(),
+        judging: judging.len(),
         cost,
     }
+}
+
+/// The calls that a run made of judges, each once.
+fn judging(run: &Run) -> Vec<&JudgeCall> {
+    let mut called = BTreeSet::new();
+    let grades = run.trials.iter().flat_map(|trial| &trial.grades);
+    let judged = grades.filter_map(|grade| grade.judged.as_ref());
+    judged
+        .flat_map(|judged| &judged.calls)
+        .filter(|call| call.live && called.insert(call.address))
+        .collect()
 }
 
 /// Calls that a run could have made and did not need, since its verdicts closed before the last look.

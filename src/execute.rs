@@ -4,6 +4,7 @@
 //! made in waves: where a suite adds trials look by look, the verdicts so far say whether there is another.
 
 pub mod finish;
+pub mod judging;
 pub mod parts;
 pub mod record;
 mod wave;
@@ -24,11 +25,14 @@ use crate::engine::telemetry::{Telemetry, Undelivered};
 use crate::engine::{Ends, Engine, Event, GivenUp};
 use crate::error::{Error, Result};
 use crate::history::baseline::Choice;
+use crate::history::recording;
 use crate::history::run::{Header, Run};
 use crate::history::store::History;
-use crate::plan::{Plan, Subject, Trial};
+use crate::plan::{Plan, Trial};
+use crate::provider::price::Price;
 use crate::units::Cost;
 use crate::workspace::Workspace;
+use crate::workspace::model::Model;
 use wave::Missing;
 
 /// A suite to run, with the record that is made of it.
@@ -108,6 +112,8 @@ struct Progressing {
     /// Fresh trials of suspects that were drawn.
     confirmed: u32,
     reasons: GivenUp,
+    /// What judges were asked and what they said, for a recording.
+    asked: Vec<recording::Line>,
 }
 
 /// What came of the orders.
@@ -120,6 +126,8 @@ pub struct Executed {
     pub runs: Vec<(Run, Against)>,
     /// What of the traces and metrics could not be delivered.
     pub undelivered: Undelivered,
+    /// What the judges of each order were asked and what they said, for recordings.
+    pub asked: Vec<Vec<recording::Line>>,
 }
 
 /// Carries out all orders together, so that they share the limits of their endpoints. The runs come back in the
@@ -176,6 +184,19 @@ pub async fn execute(
         Some(delivery) => delivery.await.unwrap_or_default(),
         None => Undelivered::default(),
     };
+    let asked = under_way
+        .iter_mut()
+        .map(|order| std::mem::take(&mut order.asked));
+    Ok(Executed {
+        plans,
+        undelivered,
+        asked: asked.collect(),
+        runs: finished(history, under_way).await?,
+    })
+}
+
+/// The runs with their last facts, which the history has, too.
+async fn finished(history: &History, under_way: Vec<Progressing>) -> Result<Vec<(Run, Against)>> {
     let mut runs = Vec::new();
     for order in under_way {
         let (run, against) = finish::finish(order);
@@ -184,11 +205,7 @@ pub async fn execute(
         }
         runs.push((run, against));
     }
-    Ok(Executed {
-        plans,
-        runs,
-        undelivered,
-    })
+    Ok(runs)
 }
 
 /// What the calls of the orders may cost. The runs that are made for the sake of a suite's run count to the suite.
@@ -234,6 +251,7 @@ impl Progressing {
             looks: vec![0; plan.subjects.len()],
             confirmed: 0,
             reasons: GivenUp::default(),
+            asked: Vec::new(),
         })
     }
 
@@ -255,38 +273,40 @@ struct Execution<'a> {
 impl Execution<'_> {
     /// Prepares the endpoints that calls need; an unset key is an error before anything is noted.
     fn prepare_endpoints(&mut self, jobs: &[Missing]) -> Result<()> {
-        let mut needed: BTreeMap<&str, &Subject> = BTreeMap::new();
         let plans = self.plans.clone();
         for missing in jobs {
             let subject = &plans[missing.order].subjects[missing.trial.subject];
-            if !self.engine.has(&subject.alias) {
-                needed.entry(&subject.alias).or_insert(subject);
-            }
-        }
-        for subject in needed.into_values() {
-            let endpoint = self.endpoint(subject)?;
-            self.engine.add(endpoint);
+            self.prepare_endpoint(&subject.alias, &subject.model, subject.price.as_ref())?;
         }
         Ok(())
     }
 
-    fn endpoint(&self, subject: &Subject) -> Result<Endpoint> {
+    /// Prepares the endpoint behind an alias, where it is not yet.
+    fn prepare_endpoint(
+        &mut self,
+        alias: &str,
+        model: &Model,
+        price: Option<&Price>,
+    ) -> Result<()> {
+        if self.engine.has(alias) {
+            return Ok(());
+        }
         let ca_file = self
             .workspace
             .ca_file
             .as_ref()
             .map(|file| self.workspace.path(file));
-        let price = subject.price.clone();
         let surroundings = Surroundings {
             folder: &self.workspace.root,
             ca_file: ca_file.as_deref(),
             redactor: self.workspace.redactor(),
         };
-        let mut endpoint = Endpoint::new(&subject.alias, &subject.model, price, surroundings)?;
+        let mut endpoint = Endpoint::new(alias, model, price.cloned(), surroundings)?;
         let limits = &mut endpoint.limits;
         limits.concurrency = self.options.concurrency.unwrap_or(limits.concurrency);
-        let address = (subject.model.base_url.get()?, &*subject.model.model);
+        let address = (model.base_url.get()?, &*model.model);
         endpoint.shared = SharedLimits::new(self.history, endpoint.limits, address);
-        Ok(endpoint)
+        self.engine.add(endpoint);
+        Ok(())
     }
 }

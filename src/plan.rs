@@ -3,6 +3,7 @@
 //! Everything that can go wrong with what people wrote goes wrong here. What the plan holds is in a fixed order:
 //! subjects as the suite names them, cases as the dataset has them.
 
+pub mod grading;
 pub mod selection;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,15 +13,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::digest::Digest;
-use crate::document::{Data, Document, Source};
+use crate::document::{Data, Document, Node, Source};
 use crate::error::{Diagnostic, Place, Problems, Result};
 use crate::exchange::task::Task;
-use crate::exchange::{Answered, Params, Request, Usage};
+use crate::exchange::{Params, Request, Usage};
 use crate::golden::Dataset;
 use crate::prompt::{self, Prompt, PromptRef};
 use crate::provider;
 use crate::provider::price::{self, Price};
-use crate::scorer::{self, Answer, Score, Scorer, Target, Unit};
+use crate::scorer::asking::Judged;
+use crate::scorer::{self, Score, Scorer, Surroundings, Unit};
 use crate::suite::quarantine::check_quarantine;
 use crate::suite::{Sampling, Suite};
 use crate::text::suggest;
@@ -50,8 +52,29 @@ pub struct Metric {
     pub lower_is_better: bool,
     /// Whether it is shown only.
     pub informational: bool,
-    /// The digest of the scorer with its options.
+    /// The digest of the scorer with its options, and of what else can change its scores.
     pub fingerprint: Digest,
+    /// Who judges, where a model is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<JudgeRecord>,
+}
+
+/// The judge of a metric, as a run keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JudgeRecord {
+    /// The alias of the model.
+    pub alias: String,
+    /// The model id that is asked for.
+    pub model: String,
+    /// The prompt version, as in `judge@v1`.
+    pub prompt: String,
+    /// Whether the prompt is the one inside the program.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_built_in: bool,
+    /// Whether its value is itself a comparison with the baseline.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub compares: bool,
 }
 
 /// What a scorer said of a trial.
@@ -62,6 +85,9 @@ pub struct Grade {
     pub metric: usize,
     /// The score, or why there is none.
     pub result: Graded,
+    /// What a model was asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<Judged>,
 }
 
 /// A score, or why there is none.
@@ -117,8 +143,19 @@ pub struct Plan {
     pub sampling: Sampling,
     /// What was selected.
     pub selection: Selection,
+    /// Models that scorers ask, by alias.
+    pub judges: BTreeMap<String, Judge>,
     scorers: Vec<(usize, Scorer)>,
     case_scorers: BTreeMap<usize, Vec<(usize, Scorer)>>,
+}
+
+/// A model that scorers ask.
+#[derive(Debug)]
+pub struct Judge {
+    /// What stands behind the alias.
+    pub model: Model,
+    /// What tokens cost, where that is known.
+    pub price: Option<Price>,
 }
 
 /// What the calls of a subject are expected to cost.
@@ -161,7 +198,12 @@ impl Plan {
             check_gates(&suite, &metrics.list, &mut problems);
         }
         problems.take(unscored.finish());
+        let all = || scorers.iter().chain(case_scorers.values().flatten());
+        check_conditions(all().map(|(_, scorer)| scorer), &scorers, &mut problems);
+        metrics.bind_conditions(&scorers);
         let plan = Self {
+            judges: judges(all().map(|(_, scorer)| scorer), now),
+
             sampling: selection
                 .trials
                 .map_or_else(|| suite.sampling.clone(), Sampling::fixed),
@@ -202,50 +244,6 @@ impl Plan {
         })
     }
 
-    /// What the scorers say of the answer to a case; nothing where there is no answer.
-    pub fn grade(&self, case: usize, answered: &Answered, cost: Option<Cost>) -> Vec<Grade> {
-        let Some(response) = answered.reply.response() else {
-            return Vec::new();
-        };
-        let answer = Answer {
-            response,
-            latency_ms: answered.latency_ms,
-            first_token_ms: answered.first_token_ms,
-            cost,
-        };
-        let source = &self.dataset.cases[case];
-        let target = Target {
-            expected: source.expected.as_ref(),
-            vars: &source.vars,
-            tags: &source.tags,
-        };
-        let own = self
-            .case_scorers
-            .get(&case)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        // A scorer of the case takes the place of the suite's scorer of the same metric.
-        let general = self
-            .scorers
-            .iter()
-            .filter(|(metric, _)| !own.iter().any(|(other, _)| other == metric));
-        let mut grades: Vec<Grade> = general
-            .chain(own)
-            .filter(|(_, scorer)| scorer.applies_to(target.tags))
-            .map(|(metric, scorer)| {
-                let result = scorer
-                    .grade(&target, &answer)
-                    .map_or_else(Graded::Error, Graded::Score);
-                Grade {
-                    metric: *metric,
-                    result,
-                }
-            })
-            .collect();
-        grades.sort_by_key(|grade| grade.metric);
-        grades
-    }
-
     /// What the calls of a subject are expected to cost if no verdict closes before the last look.
     pub fn forecast(&self, subject: usize) -> Forecast {
         let repeats = u64::from(self.sampling.most());
@@ -274,6 +272,7 @@ impl Plan {
 
     /// Every request can be rendered, and its wire format can carry it.
     fn check_requests(&self, problems: &mut Problems) {
+        self.check_judges(problems);
         for index in 0..self.subjects.len() {
             let mut shown = 0;
             for case in 0..self.dataset.cases.len() {
@@ -291,6 +290,30 @@ impl Plan {
                 if case == 0 {
                     self.check_format(&self.subjects[index], &request, problems);
                 }
+            }
+        }
+    }
+
+    /// What a judge asks can be carried by the wire format of its model.
+    fn check_judges(&self, problems: &mut Problems) {
+        for (_, scorer) in self
+            .scorers
+            .iter()
+            .chain(self.case_scorers.values().flatten())
+        {
+            let (Some(asks), Some(sample)) = (scorer.asks(), scorer.sample()) else {
+                continue;
+            };
+            let host = asks.model.host.unsupported(&sample);
+            for what in provider::unsupported(&sample).into_iter().chain(host) {
+                problems.push(
+                    Diagnostic::new(format!(
+                        "the judge of `{}` on `{}`: {what}",
+                        scorer.metric, asks.alias
+                    ))
+                    .at(asks.model.place.clone())
+                    .help("set `params` or `structured: false` in the entry of the scorer"),
+                );
             }
         }
     }
@@ -446,8 +469,33 @@ impl Metrics {
             lower_is_better: scorer.lower_is_better(),
             informational: scorer.informational,
             fingerprint: scorer.fingerprint(),
+            judge: scorer.asks().map(|asks| JudgeRecord {
+                alias: asks.alias.to_owned(),
+                model: asks.model.model.clone(),
+                prompt: asks.prompt.label(),
+                is_built_in: asks.is_built_in,
+                compares: scorer.compares(),
+            }),
         });
         self.list.len() - 1
+    }
+}
+
+impl Metrics {
+    /// A judge that waits for another scorer changes with it.
+    fn bind_conditions(&mut self, scorers: &[(usize, Scorer)]) {
+        for (metric, scorer) in scorers
+            .iter()
+            .filter(|(_, scorer)| !scorer.only_if().is_empty())
+        {
+            let named = |name: &str| self.list.iter().find(|metric| metric.name == name);
+            let waits: Vec<Digest> = scorer
+                .only_if()
+                .iter()
+                .filter_map(|(name, _)| Some(named(name)?.fingerprint))
+                .collect();
+            self.list[*metric].fingerprint = Digest::of(&(scorer.fingerprint(), waits));
+        }
     }
 }
 
@@ -459,9 +507,7 @@ fn suite_scorers(
 ) -> Vec<(usize, Scorer)> {
     let mut scorers = Vec::new();
     for node in suite.scorer_nodes() {
-        let Some(scorer) = problems.take(scorer::compile(&suite.document, node, &|path, place| {
-            load_json(workspace, path, place)
-        })) else {
+        let Some(scorer) = problems.take(compile(workspace, &suite.document, node)) else {
             continue;
         };
         let taken = metrics
@@ -513,15 +559,21 @@ fn case_scorers(
         };
         let mut scorers = Vec::new();
         for node in nodes {
-            if let Some(scorer) = problems.take(scorer::compile(&document, node, &|path, place| {
-                load_json(workspace, path, place)
-            })) {
+            if let Some(scorer) = problems.take(compile(workspace, &document, node)) {
                 scorers.push((metrics.index_of(&scorer), scorer));
             }
         }
         found.insert(index, scorers);
     }
     found
+}
+
+fn compile(workspace: &Workspace, document: &Document, node: &Node) -> Result<Scorer> {
+    let surroundings = Surroundings {
+        load: &|path, place| load_json(workspace, path, place),
+        workspace: Some(workspace),
+    };
+    scorer::compile(document, node, &surroundings)
 }
 
 /// A JSON file that a scorer names at `place`.
@@ -541,6 +593,52 @@ fn load_json(workspace: &Workspace, path: &str, place: &Place) -> Result<Value> 
             .at(source.place(at..at + 1))
             .into()
     })
+}
+
+/// The models that scorers ask, each once.
+fn judges<'s>(scorers: impl Iterator<Item = &'s Scorer>, now: i64) -> BTreeMap<String, Judge> {
+    let asked = scorers.filter_map(Scorer::asks);
+    asked
+        .map(|asks| {
+            let judge = Judge {
+                model: asks.model.clone(),
+                price: price_of(asks.model, now),
+            };
+            (asks.alias.to_owned(), judge)
+        })
+        .collect()
+}
+
+/// What a judge waits for is a scorer of the suite that passes or fails without asking anyone.
+fn check_conditions<'s>(
+    scorers: impl Iterator<Item = &'s Scorer>,
+    of_suite: &[(usize, Scorer)],
+    problems: &mut Problems,
+) {
+    let named = |name: &str| of_suite.iter().find(|(_, scorer)| scorer.metric == name);
+    for (name, place) in scorers.flat_map(Scorer::only_if) {
+        let problem = match named(name) {
+            Some((_, scorer)) if scorer.asks().is_none() => continue,
+            Some(_) => Diagnostic::new(format!("`{name}` asks a model itself"))
+                .help("a judge waits for scorers that ask no one"),
+            None => {
+                let pure = of_suite
+                    .iter()
+                    .filter(|(_, scorer)| scorer.asks().is_none());
+                let metrics: Vec<&str> = pure.map(|(_, scorer)| scorer.metric.as_str()).collect();
+                let help = match suggest(name, metrics.iter().copied()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None if metrics.is_empty() => {
+                        "the suite has no scorer that asks no one".to_owned()
+                    }
+                    None => format!("the metrics are {}", metrics.join(", ")),
+                };
+                Diagnostic::new(format!("no scorer of the suite gives the metric `{name}`"))
+                    .help(help)
+            }
+        };
+        problems.push(problem.at(place.clone()));
+    }
 }
 
 fn check_gates(suite: &Suite, metrics: &[Metric], problems: &mut Problems) {

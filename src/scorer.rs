@@ -12,18 +12,21 @@ use serde_json::{Map, Value, json};
 use crate::digest::Digest;
 use crate::document::{Document, Node};
 use crate::error::{Place, Problems, Result};
-use crate::exchange::Response;
+use crate::exchange::{Request, Response};
 use crate::text::excerpt;
 use crate::text::normalize::Normalize;
 use crate::units::Cost;
+use crate::workspace::Workspace;
 
 mod answers;
+pub mod asking;
 mod compose;
 mod edit;
 mod entry;
 mod expected;
 mod fields;
 mod formats;
+mod judge;
 mod likeness;
 mod markup;
 mod matching;
@@ -37,8 +40,10 @@ mod tokenize;
 mod tools;
 mod transform;
 
+use asking::{Assessed, Hearing, Judged, Question, Replies, Step};
 use entry::Entry;
 use expected::{Expected, Wanted};
+pub use judge::Asks;
 use registry::{KINDS, Kind};
 use transform::Transform;
 
@@ -141,13 +146,43 @@ pub struct Scorer {
     expected: Expected,
     rule: Box<dyn Rule>,
     tags: Vec<String>,
+    only_if: Vec<(String, Place)>,
     fingerprint: Digest,
+}
+
+/// Where a scorer finds what its options name.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// Reads a JSON file; told where its path stands.
+    pub load: &'a dyn Fn(&str, &Place) -> Result<Value>,
+    /// The workspace with its models and prompts, where there is one.
+    pub workspace: Option<&'a Workspace>,
 }
 
 /// The rule itself; each family has its own.
 trait Rule: std::fmt::Debug + Send + Sync {
     /// Judges one answer.
     fn read(&self, subject: &Subject<'_>) -> OrMissing<Reading>;
+
+    /// Judges one answer, or says what it has to ask first.
+    fn consult(&self, subject: &Subject<'_>, _: &Hearing<'_>) -> Turn {
+        Turn::Done(self.read(subject), None)
+    }
+
+    /// Whom it asks; `None` for a rule that asks no one.
+    fn asks(&self) -> Option<Asks<'_>> {
+        None
+    }
+
+    /// A request as it makes them, to see what the wire format can carry.
+    fn sample(&self) -> Option<Request> {
+        None
+    }
+
+    /// Whether its value is itself a comparison with the baseline.
+    fn compares(&self) -> bool {
+        false
+    }
 
     /// What its values are.
     fn values(&self) -> Values {
@@ -163,6 +198,21 @@ trait Rule: std::fmt::Debug + Send + Sync {
 
 /// A rule, or the mistakes in its options.
 type Built = Result<Box<dyn Rule>>;
+
+/// How far a rule came.
+enum Turn {
+    /// To its end, with what a model was asked for it.
+    Done(OrMissing<Reading>, Option<Judged>),
+    /// To questions.
+    Ask(Vec<Question>),
+}
+
+impl Turn {
+    /// The end without a score.
+    fn missing(error: String) -> Self {
+        Self::Done(Err(error), None)
+    }
+}
 
 /// What the values of a rule are.
 #[derive(Debug, Clone, Copy)]
@@ -273,10 +323,37 @@ impl Scorer {
 
     /// As [`Self::grade`], for another text than that of the answer.
     fn grade_text(&self, target: &Target<'_>, answer: &Answer<'_>, text: &str) -> OrMissing<Score> {
-        let wanted = self.expected.of(target)?;
+        let hearing = Hearing {
+            repeat: 1,
+            rival: None,
+            replies: &Replies::default(),
+        };
+        match self.step_text(target, answer, text, &hearing) {
+            Step::Done(assessed) => assessed.result,
+            Step::Ask(_) => Err("a model has to be asked for it".to_owned()),
+        }
+    }
+
+    /// As [`Self::grade`], for scorers that ask a model too: goes on with the replies so far, to the end or to questions.
+    pub fn step(&self, target: &Target<'_>, answer: &Answer<'_>, hearing: &Hearing<'_>) -> Step {
+        self.step_text(target, answer, &answer.response.text, hearing)
+    }
+
+    fn step_text(
+        &self,
+        target: &Target<'_>,
+        answer: &Answer<'_>,
+        text: &str,
+        hearing: &Hearing<'_>,
+    ) -> Step {
+        let done = |result, judged| Step::Done(Assessed { result, judged });
+        let wanted = match self.expected.of(target) {
+            Ok(wanted) => wanted,
+            Err(error) => return done(Err(error), None),
+        };
         let text = match transform::apply(&self.transforms, text) {
             Ok(text) => text,
-            Err(note) => return Ok(self.nothing(&note)),
+            Err(note) => return done(Ok(self.nothing(&note)), None),
         };
         let subject = Subject {
             text: &text,
@@ -285,8 +362,37 @@ impl Scorer {
             wanted,
             normalize: &self.normalize,
         };
-        let reading = self.rule.read(&subject)?;
-        Ok(self.judge(reading, &wanted))
+        match self.rule.consult(&subject, hearing) {
+            Turn::Done(reading, judged) => {
+                done(reading.map(|reading| self.judge(reading, &wanted)), judged)
+            }
+            Turn::Ask(questions) => Step::Ask(questions),
+        }
+    }
+
+    /// Whom it asks; `None` for a scorer that needs no model.
+    pub fn asks(&self) -> Option<Asks<'_>> {
+        self.rule.asks()
+    }
+
+    /// A request as it makes them, to see what the wire format can carry.
+    pub fn sample(&self) -> Option<Request> {
+        self.rule.sample()
+    }
+
+    /// Whether its value is itself a comparison with the baseline, so that two runs' values are not compared.
+    pub fn compares(&self) -> bool {
+        self.rule.compares()
+    }
+
+    /// The metrics whose scorers must pass before it asks, with their places.
+    pub fn only_if(&self) -> &[(String, Place)] {
+        &self.only_if
+    }
+
+    /// The score where a scorer that it waits for did not pass.
+    pub fn unasked(&self, metric: &str) -> Score {
+        self.nothing(&format!("not asked: `{metric}` did not pass"))
     }
 
     fn judge(&self, reading: Reading, wanted: &Wanted<'_>) -> Score {
@@ -347,17 +453,16 @@ impl Scorer {
     }
 }
 
-/// Reads one entry of `scorers`: a name, or a name with a value or options. A schema that is given by its path is read
-/// with `load`, which is told where the path stands.
+/// Reads one entry of `scorers`: a name, or a name with a value or options.
 ///
 /// # Errors
 /// All mistakes of the entry, each with its place.
 pub fn compile(
     document: &Document,
     node: &Node,
-    load: &dyn Fn(&str, &Place) -> Result<Value>,
+    surroundings: &Surroundings<'_>,
 ) -> Result<Scorer> {
-    compile_entry(&Entry::read(document, node, load)?)
+    compile_entry(&Entry::read(document, node, surroundings)?)
 }
 
 fn compile_entry(entry: &Entry<'_>) -> Result<Scorer> {
@@ -375,8 +480,9 @@ fn compile_entry(entry: &Entry<'_>) -> Result<Scorer> {
     let (Some(transforms), Some(expected), Some(rule)) = (transforms, expected, rule) else {
         unreachable!("what could not be read was noted as a problem")
     };
+    let metric = entry.text("metric").or_else(|| entry.text("name"));
     let mut scorer = Scorer {
-        metric: entry.text("metric").unwrap_or(kind.name).to_owned(),
+        metric: metric.unwrap_or(kind.name).to_owned(),
         weight: entry.number("weight").unwrap_or(1.0),
         informational: entry.flag("informational"),
         kind,
@@ -386,6 +492,7 @@ fn compile_entry(entry: &Entry<'_>) -> Result<Scorer> {
         expected,
         rule,
         tags: entry.texts("tags"),
+        only_if: entry.named("only_if"),
         fingerprint: Digest::of_bytes(&[]),
     };
     scorer.informational |= scorer.unit() == Unit::Words;

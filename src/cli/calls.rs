@@ -73,17 +73,20 @@ impl CallArgs {
 }
 
 fn check_budget(budget: Option<Cost>, plans: &[Plan]) -> Result<()> {
-    let limited = plans
-        .iter()
-        .filter(|plan| budget.or(plan.suite.budget).is_some());
-    let mut subjects = limited.flat_map(|plan| &plan.subjects);
-    match subjects.find(|subject| subject.price.is_none()) {
+    let limited = || {
+        let has_limit = |plan: &&Plan| budget.or(plan.suite.budget).is_some();
+        plans.iter().filter(has_limit)
+    };
+    let subjects = limited().flat_map(|plan| &plan.subjects);
+    let subjects = subjects.map(|one| (&one.alias, &one.model, &one.price));
+    let judges = limited().flat_map(|plan| &plan.judges);
+    let judges = judges.map(|(alias, judge)| (alias, &judge.model, &judge.price));
+    match subjects.chain(judges).find(|(_, _, price)| price.is_none()) {
         None => Ok(()),
-        Some(subject) => Err(Diagnostic::new(format!(
-            "there is a budget, but no price for model `{}`",
-            subject.alias
+        Some((alias, model, _)) => Err(Diagnostic::new(format!(
+            "there is a budget, but no price for model `{alias}`"
         ))
-        .at(subject.model.place.clone())
+        .at(model.place.clone())
         .help("add `price: { input: …, output: … }` in USD per million tokens")
         .into()),
     }
@@ -197,7 +200,8 @@ fn warn_of_cost(orders: &[Order], options: &Options, console: &Console) {
 fn keep_prompts(workspace: &Workspace, plans: &[Plan], console: &Console) {
     let prompts = plans
         .iter()
-        .flat_map(|plan| plan.subjects.iter().map(|subject| subject.prompt.as_ref()));
+        .flat_map(|plan| plan.subjects.iter().map(|subject| subject.prompt.as_ref()))
+        .chain(plans.iter().flat_map(Plan::judge_prompts));
     let kept = Lock::load(workspace).and_then(|mut lock| match lock.add(prompts) {
         Some(text) => replace_file(&workspace.path(Lock::FILE), text.as_bytes()),
         None => Ok(()),

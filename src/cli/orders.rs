@@ -63,7 +63,7 @@ pub(super) async fn with_baselines(
             let named = wanted.baseline;
             let suite = Some(&plan.suite);
             let mut choice = baseline::choose(workspace, history, &header, named, suite).await?;
-            outcome::grade_alike(&plan, &header, &mut choice);
+            outcome::grade_alike(history, &plan, &header, &mut choice).await?;
             Against::Chosen(Box::new(choice))
         } else {
             Against::Chosen(Box::new(Choice::control()))

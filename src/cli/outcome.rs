@@ -11,7 +11,7 @@ use crate::compare::split::Cells;
 use crate::compare::withhold::Key;
 use crate::compare::{self, Compared, EyesOff};
 use crate::error::Result;
-use crate::execute::finish;
+use crate::execute::judging;
 use crate::git;
 use crate::history::baseline::{self, Choice};
 use crate::history::parts;
@@ -106,7 +106,7 @@ impl Comparison {
     ) -> Result<Self> {
         let parts = parts::load(history, &run.header).await?;
         if let Some(plan) = plan {
-            grade_alike(plan, &run.header, &mut choice);
+            grade_alike(history, plan, &run.header, &mut choice).await?;
         }
         Self::new(history, run, choice, parts).await
     }
@@ -177,17 +177,22 @@ impl Comparison {
 }
 
 /// Gives a baseline the scores of the scorers that a run was graded with.
-pub(super) fn grade_alike(plan: &Plan, header: &Header, choice: &mut Choice) {
-    let again = choice
-        .run
-        .as_ref()
-        .and_then(|baseline| finish::with_scorers_of(plan, header, baseline));
-    if let Some(baseline) = again {
-        choice.run = Some(baseline);
+pub(super) async fn grade_alike(
+    history: &History,
+    plan: &Plan,
+    header: &Header,
+    choice: &mut Choice,
+) -> Result<()> {
+    let Some(baseline) = &choice.run else {
+        return Ok(());
+    };
+    if let Some(again) = judging::with_scorers_of(history, plan, header, baseline).await? {
+        choice.run = Some(again);
         choice
             .rule
             .push_str("; its answers were graded again, since scorers changed");
     }
+    Ok(())
 }
 
 /// Compares, writes reports, prints, and says how to exit.

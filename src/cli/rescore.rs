@@ -8,7 +8,7 @@ use super::console::Console;
 use super::outcome::{self, Comparison, OutputArgs};
 use crate::engine::endpoint::now_ms;
 use crate::error::{Diagnostic, Result};
-use crate::execute::{finish, record};
+use crate::execute::{finish, judging, record};
 use crate::history::baseline;
 use crate::history::store::History;
 use crate::plan::Plan;
@@ -38,11 +38,13 @@ pub(super) fn run(args: &RescoreArgs, workspace: &Workspace, console: &Console) 
             Diagnostic::new(format!("suite `{}` has no case any more", old.header.suite))
         })?;
         let invocation = record::new_invocation();
-        let run = finish::rescore(&plan, &old, &invocation, now);
-        history.finish(&run).await?;
         let named = args.baseline.as_deref();
         let suite = Some(&plan.suite);
         let choice = baseline::choose(workspace, &history, &old.header, named, suite).await?;
+        let stored = judging::stored(&history, &plan, &old, choice.run.as_ref()).await?;
+        let header = record::new_header(&plan, &invocation, old.header.git.as_ref(), now);
+        let run = finish::rescore(&plan, &old, &stored, header);
+        history.finish(&run).await?;
         Comparison::load(&history, run, choice, Some(&plan)).await
     })?;
     console.note(&format!("graded again as run {}", comparison.run.header.id));

@@ -110,10 +110,11 @@ async fn run_suites(
     } else {
         progress
     };
-    let Executed { plans, runs, .. } =
-        calls::carry_out(workspace, &history, orders, &options, (console, progress)).await?;
+    let Executed {
+        plans, runs, asked, ..
+    } = calls::carry_out(workspace, &history, orders, &options, (console, progress)).await?;
     if args.record {
-        record_answers(workspace, &plans, &runs, console)?;
+        record_answers(workspace, (&plans, asked), &runs, console)?;
     }
     let has = |status| runs.iter().any(|(run, _)| run.header.status == status);
     if has(Status::Interrupted) {
@@ -172,18 +173,20 @@ async fn nothing_to_resume(history: &History, named: Option<&str>) -> Result<Dia
 
 fn record_answers(
     workspace: &Workspace,
-    plans: &[Plan],
+    (plans, asked): (&[Plan], Vec<Vec<recording::Line>>),
     runs: &[(Run, Against)],
     console: &Console,
 ) -> Result<()> {
-    for (plan, (run, _)) in plans.iter().zip(runs) {
+    for ((plan, asked), (run, _)) in plans.iter().zip(asked).zip(runs) {
         let path = recording::path_of(&plan.suite.name);
         let old = if workspace.path(&path).is_file() {
             recording::parse(&workspace.read(&path)?)?
         } else {
             Vec::new()
         };
-        let lines = recording::merge(old, finish::recording_of(plan, run)?);
+        let mut new = finish::recording_of(plan, run)?;
+        new.extend(asked);
+        let lines = recording::merge(old, new);
         recording::write(&workspace.path(&path), &lines)?;
         console.note(&format!(
             "recorded {} in {path}",

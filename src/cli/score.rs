@@ -11,7 +11,7 @@ use super::{Exit, input};
 use crate::document::{Document, Source};
 use crate::error::{Diagnostic, Error, Place, Result};
 use crate::exchange::{Finish, Response, ToolCall, Usage};
-use crate::scorer::{self, Answer, Scorer, Target};
+use crate::scorer::{self, Answer, Scorer, Surroundings, Target};
 use crate::units::Cost;
 
 #[derive(Debug, Args)]
@@ -144,7 +144,7 @@ fn parse(source: &Source, content: &str, start: usize) -> Result<Line> {
 
 fn compile(source: Source) -> Result<Scorer> {
     let document = Document::parse(source)?;
-    scorer::compile(&document, &document.root, &|path, _| {
+    let load = |path: &str, _: &Place| {
         let text = std::fs::read_to_string(path).map_err(|error| {
             Error::from(
                 Diagnostic::new("cannot read the schema")
@@ -158,7 +158,12 @@ fn compile(source: Source) -> Result<Scorer> {
                 .because(&error)
                 .into()
         })
-    })
+    };
+    let surroundings = Surroundings {
+        load: &load,
+        workspace: None,
+    };
+    scorer::compile(&document, &document.root, &surroundings)
 }
 
 fn grade(scorer: &Scorer, line: &Line) -> Value {

@@ -192,7 +192,10 @@ pub struct RunFacts<'a> {
     /// Trials that were drawn to confirm or clear suspect cases.
     #[serde(skip_serializing_if = "is_zero")]
     pub confirming: usize,
-    /// What its calls cost; `None` where the price of one is not known. USD in JSON.
+    /// Calls that scorers made of models.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub judging: usize,
+    /// What its calls cost, those of scorers included; `None` where the price of one is not known. USD in JSON.
     #[serde(rename = "cost_usd", serialize_with = "as_usd")]
     pub cost: Option<Cost>,
 }

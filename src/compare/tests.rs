@@ -66,6 +66,7 @@ fn header(id: &str, trials: usize) -> Header {
             lower_is_better: false,
             informational: false,
             fingerprint: Digest::of_bytes(b"exact"),
+            judge: None,
         }],
         gates: Vec::new(),
         policy: Policy::default(),
@@ -122,6 +123,7 @@ fn trial(case: usize, repeat: usize, outcome: char) -> TrialRecord {
             vec![Grade {
                 metric: 0,
                 result: Graded::Score(score),
+                judged: None,
             }]
         },
         reason: None,

@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::record::new_header;
+use super::judging::{Rivals, Stored};
 use super::wave::Wave;
 use super::{Against, Progressing};
 use crate::digest::Digest;
@@ -14,7 +14,9 @@ use crate::exchange::{Answered, Outcome};
 use crate::golden::Case;
 use crate::history::recording;
 use crate::history::run::{Header, Origin, Run, Status, TrialRecord};
-use crate::plan::{Metric, Plan, Trial};
+use crate::plan::grading::Given;
+use crate::plan::{Grade, Metric, Plan, Trial};
+use crate::scorer::asking::Replies;
 
 /// Grades the trials of a wave and adds them to the run.
 pub(super) fn grade_wave(plan: &Plan, order: &mut Progressing, wave: Wave) {
@@ -23,6 +25,8 @@ pub(super) fn grade_wave(plan: &Plan, order: &mut Progressing, wave: Wave) {
         addresses,
         mut known,
         given_up,
+        replies,
+        rivals,
     } = wave;
     let mut uses: HashMap<Digest, u32> = HashMap::new();
     for address in &addresses {
@@ -40,7 +44,13 @@ pub(super) fn grade_wave(plan: &Plan, order: &mut Progressing, wave: Wave) {
             known.get(&address).cloned()
         };
         let record = if let Some((origin, answer)) = found {
-            answered(plan, trial, address, origin, answer)
+            let answered = Answer {
+                trial,
+                address,
+                origin,
+                answered: answer,
+            };
+            answered.record(plan, &replies, &rivals)
         } else {
             let never = || (Outcome::Skipped, Arc::from("no call was made"));
             let (outcome, reason) = given_up.get(&address).cloned().unwrap_or_else(never);
@@ -86,30 +96,51 @@ fn with_results(mut run: Run) -> Run {
     run
 }
 
-fn answered(
-    plan: &Plan,
+/// An answer that belongs to a trial.
+struct Answer {
     trial: Trial,
     address: Digest,
     origin: Origin,
-    answer: Answered,
-) -> TrialRecord {
+    answered: Answered,
+}
+
+impl Answer {
+    fn record(self, plan: &Plan, replies: &Replies, rivals: &Rivals) -> TrialRecord {
+        let Self {
+            trial, answered, ..
+        } = self;
+        let given = given(plan, trial, &answered, rivals);
+        TrialRecord {
+            subject: trial.subject,
+            case: trial.case,
+            repeat: trial.repeat,
+            fresh: trial.fresh,
+            outcome: answered.reply.outcome(),
+            origin: self.origin,
+            cost: given.cost,
+            grades: plan.grade(&given, replies),
+            reason: None,
+            address: Some(self.address),
+            answer: Some(answered),
+        }
+    }
+}
+
+/// What is graded of a trial.
+pub(super) fn given<'a>(
+    plan: &Plan,
+    trial: Trial,
+    answered: &'a Answered,
+    rivals: &'a Rivals,
+) -> Given<'a> {
     let price = plan.subjects[trial.subject].price.as_ref();
-    let cost = answer
-        .reply
-        .response()
-        .and_then(|response| price?.cost(&response.usage));
-    TrialRecord {
-        subject: trial.subject,
+    let response = answered.reply.response();
+    Given {
         case: trial.case,
         repeat: trial.repeat,
-        fresh: trial.fresh,
-        outcome: answer.reply.outcome(),
-        origin,
-        cost,
-        grades: plan.grade(trial.case, &answer, cost),
-        reason: None,
-        address: Some(address),
-        answer: Some(answer),
+        answered,
+        cost: response.and_then(|response| price?.cost(&response.usage)),
+        rival: rivals.of(trial),
     }
 }
 
@@ -136,17 +167,17 @@ fn served(trials: &[TrialRecord], subject: usize) -> Vec<String> {
     models.collect::<BTreeSet<String>>().into_iter().collect()
 }
 
-/// Grades the answers of a finished run again, with the scorers of the plan, as a run of its own; no call is made.
-pub fn rescore(plan: &Plan, run: &Run, invocation: &str, now: i64) -> Run {
-    let mut header = new_header(plan, invocation, run.header.git.as_ref(), now);
+/// Grades the answers of a finished run again, with the scorers of the plan, as a run of its own; no call is made. What
+/// judges have to ask is taken from `stored`.
+pub fn rescore(plan: &Plan, run: &Run, stored: &Stored, mut header: Header) -> Run {
+    header.finished_at = Some(header.started_at);
     header.rescored_from = Some(run.header.id.clone());
     header.status = run.header.status;
     header.reason.clone_from(&run.header.reason);
     header.subjects.clone_from(&run.header.subjects);
     header.trials = run.header.trials;
     header.sampling.clone_from(&run.header.sampling);
-    header.finished_at = Some(now);
-    let (cases, mut trials) = graded_again(plan, run);
+    let (cases, mut trials) = graded_again(plan, run, stored);
     for trial in &mut trials {
         if matches!(trial.origin, Origin::Live | Origin::Replayed) {
             trial.origin = Origin::Reused(run.header.id.clone());
@@ -161,21 +192,25 @@ pub fn rescore(plan: &Plan, run: &Run, invocation: &str, now: i64) -> Run {
 
 /// A baseline with the scores that the scorers of a run give to its answers, so that scores of two versions of a scorer
 /// never meet; `None` where its scores are of the same scorers already.
-pub fn with_scorers_of(plan: &Plan, header: &Header, baseline: &Run) -> Option<Run> {
-    let fingerprints = |metrics: &[Metric]| -> Vec<(String, Digest)> {
-        let pair = |metric: &Metric| (metric.name.clone(), metric.fingerprint);
-        metrics.iter().map(pair).collect()
-    };
-    let wanted = fingerprints(&header.metrics);
-    // The suite may have moved on since the run; then its scorers cannot grade for the run.
-    let can = fingerprints(&plan.metrics) == wanted;
-    if !can || fingerprints(&baseline.header.metrics) == wanted {
+pub fn with_scorers_of(
+    plan: &Plan,
+    header: &Header,
+    baseline: &Run,
+    stored: &Stored,
+) -> Option<Run> {
+    if !must_regrade(plan, header, baseline) {
         return None;
     }
-    let (cases, trials) = graded_again(plan, baseline);
+    let (cases, mut trials) = graded_again(plan, baseline, stored);
+    let mut metrics = plan.metrics.clone();
+    for (index, metric) in metrics.iter_mut().enumerate() {
+        if metric.judge.is_some() {
+            keep_judged(index, metric, &mut trials, baseline);
+        }
+    }
     Some(with_results(Run {
         header: Header {
-            metrics: plan.metrics.clone(),
+            metrics,
             ..baseline.header.clone()
         },
         cases,
@@ -183,27 +218,53 @@ pub fn with_scorers_of(plan: &Plan, header: &Header, baseline: &Run) -> Option<R
     }))
 }
 
+/// Keeps what a judge said then, where it is the same judge, or where the present one was not asked about all answers:
+/// then the metric bears the mark of the old judge, and is not compared.
+fn keep_judged(index: usize, metric: &mut Metric, trials: &mut [TrialRecord], baseline: &Run) {
+    let old = baseline
+        .header
+        .metrics
+        .iter()
+        .position(|old| old.name == metric.name);
+    let before = old.map(|old| baseline.header.metrics[old].fingerprint);
+    let is_unasked = |trial: &TrialRecord| {
+        let mut grades = trial.grades.iter();
+        grades.any(|grade| grade.metric == index && grade.is_unasked())
+    };
+    if before != Some(metric.fingerprint) && !trials.iter().any(is_unasked) {
+        return;
+    }
+    metric.fingerprint = before.unwrap_or_else(|| Digest::of_bytes(&[]));
+    for (trial, then) in trials.iter_mut().zip(&baseline.trials) {
+        trial.grades.retain(|grade| grade.metric != index);
+        let kept = then.grades.iter().find(|grade| Some(grade.metric) == old);
+        trial.grades.extend(kept.map(|grade| Grade {
+            metric: index,
+            ..grade.clone()
+        }));
+        trial.grades.sort_by_key(|grade| grade.metric);
+    }
+}
+
+/// Whether the scorers of a run are other ones than those of its baseline, and the plan has them.
+pub(super) fn must_regrade(plan: &Plan, header: &Header, baseline: &Run) -> bool {
+    let fingerprints = |metrics: &[Metric]| -> Vec<(String, Digest)> {
+        let pair = |metric: &Metric| (metric.name.clone(), metric.fingerprint);
+        metrics.iter().map(pair).collect()
+    };
+    let wanted = fingerprints(&header.metrics);
+    // The suite may have moved on since the run; then its scorers cannot grade for the run.
+    let can = fingerprints(&plan.metrics) == wanted;
+    can && fingerprints(&baseline.header.metrics) != wanted
+}
+
 /// The cases and trials of a run with the scores of the plan. A case that asks the same as in the plan is graded as the
 /// plan has it now; one that is gone or asks something else keeps no scores.
-fn graded_again(plan: &Plan, run: &Run) -> (Vec<Case>, Vec<TrialRecord>) {
-    let by_id: HashMap<&str, usize> = plan
-        .dataset
-        .cases
-        .iter()
-        .enumerate()
-        .map(|(index, case)| (case.id.as_str(), index))
-        .collect();
-    let twin_of = |case: &Case| {
-        let twin = by_id.get(case.id.as_str()).copied();
-        twin.filter(|twin| plan.dataset.cases[*twin].vars == case.vars)
-    };
-    let twins: Vec<Option<usize>> = run.cases.iter().map(twin_of).collect();
+fn graded_again(plan: &Plan, run: &Run, stored: &Stored) -> (Vec<Case>, Vec<TrialRecord>) {
+    let twins = twins(plan, run);
     let trials = run.trials.iter().map(|trial| {
-        let grades = trial
-            .answer
-            .as_ref()
-            .zip(twins[trial.case])
-            .map(|(answer, case)| plan.grade(case, answer, trial.cost));
+        let given = given_again(&twins, trial, &stored.rivals);
+        let grades = given.map(|given| plan.grade(&given, &stored.replies));
         TrialRecord {
             grades: grades.unwrap_or_default(),
             ..trial.clone()
@@ -216,6 +277,43 @@ fn graded_again(plan: &Plan, run: &Run) -> (Vec<Case>, Vec<TrialRecord>) {
         .zip(&twins)
         .map(|(case, twin)| twin.map_or(case, |twin| &plan.dataset.cases[twin]).clone());
     (cases.collect(), trials)
+}
+
+/// Where each case of a run stands in the plan, if it asks the same there.
+pub(super) fn twins(plan: &Plan, run: &Run) -> Vec<Option<usize>> {
+    let by_id: HashMap<&str, usize> = plan
+        .dataset
+        .cases
+        .iter()
+        .enumerate()
+        .map(|(index, case)| (case.id.as_str(), index))
+        .collect();
+    let twin_of = |case: &Case| {
+        let twin = by_id.get(case.id.as_str()).copied();
+        twin.filter(|twin| plan.dataset.cases[*twin].vars == case.vars)
+    };
+    run.cases.iter().map(twin_of).collect()
+}
+
+/// What is graded again of a trial of an earlier run.
+pub(super) fn given_again<'a>(
+    twins: &[Option<usize>],
+    trial: &'a TrialRecord,
+    rivals: &'a Rivals,
+) -> Option<Given<'a>> {
+    let place = Trial {
+        subject: trial.subject,
+        case: trial.case,
+        repeat: trial.repeat,
+        fresh: trial.fresh,
+    };
+    Some(Given {
+        case: twins[trial.case]?,
+        repeat: trial.repeat,
+        answered: trial.answer.as_ref()?,
+        cost: trial.cost,
+        rival: rivals.of(place),
+    })
 }
 
 /// The recording of a run: its answers by request.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::judging::Rivals;
 use super::{Execution, Progress, Progressing, Source, finish};
 use crate::digest::Digest;
 use crate::engine::{Event, Job};
@@ -11,10 +12,11 @@ use crate::exchange::{Answered, Call, Exchange, Outcome};
 use crate::history::recording;
 use crate::history::run::{Origin, Role};
 use crate::plan::{Plan, Trial};
+use crate::scorer::asking::Replies;
 use crate::stats::rng::SplitMix64;
 
 /// Exchanges that are written to the history together when they come from a recording.
-const TOGETHER: usize = 500;
+pub(super) const TOGETHER: usize = 500;
 /// The seed of the order in which the sides of a comparison are called.
 const SEED: u64 = 42;
 
@@ -27,6 +29,10 @@ pub(super) struct Wave {
     pub(super) addresses: Vec<Digest>,
     pub(super) known: Known,
     pub(super) given_up: HashMap<Digest, (Outcome, Arc<str>)>,
+    /// What judges said so far.
+    pub(super) replies: Replies,
+    /// The answers that trials are compared with, where a judge compares.
+    pub(super) rivals: Rivals,
 }
 
 /// A call that is to be made, with where it stands.
@@ -71,6 +77,7 @@ impl Execution<'_> {
             known: waves.iter().map(|wave| wave.known.len()).sum(),
         });
         self.call(&jobs, under_way, &mut waves, progress).await?;
+        self.judge(under_way, &mut waves, progress).await?;
         for ((plan, order), wave) in self.plans.iter().zip(under_way).zip(waves) {
             finish::grade_wave(plan, order, wave);
         }
@@ -80,17 +87,34 @@ impl Execution<'_> {
     /// Finds the answers that are known before anything is called.
     async fn look_up(&self, plan: &Plan, order: &Progressing, trials: Vec<Trial>) -> Result<Wave> {
         let addresses: Vec<Digest> = trials.iter().map(|trial| order.address(*trial)).collect();
+        Ok(Wave {
+            known: self.known(plan, order, &addresses).await?,
+            trials,
+            addresses,
+            given_up: HashMap::new(),
+            replies: Replies::default(),
+            rivals: Rivals::default(),
+        })
+    }
+
+    /// The answers at these addresses that are known.
+    pub(super) async fn known(
+        &self,
+        plan: &Plan,
+        order: &Progressing,
+        addresses: &[Digest],
+    ) -> Result<Known> {
         let mut known = Known::new();
         let header = &order.run.header;
         if self.history.knows(&header.id).await? {
-            let own = self.history.answers(&addresses, Some(&header.id)).await?;
+            let own = self.history.answers(addresses, Some(&header.id)).await?;
             known.extend(
                 own.into_iter()
                     .map(|(address, (_, answer))| (address, (Origin::Live, answer))),
             );
         }
         if self.options.source == Source::Recordings {
-            self.look_up_recordings(plan, &addresses, &mut known)?;
+            self.look_up_recordings(plan, addresses, &mut known)?;
         }
         if header.reuse || self.options.source != Source::Calls {
             let missing = addresses
@@ -101,12 +125,7 @@ impl Execution<'_> {
                 known.insert(address, (Origin::Reused(run), answer));
             }
         }
-        Ok(Wave {
-            trials,
-            addresses,
-            known,
-            given_up: HashMap::new(),
-        })
+        Ok(known)
     }
 
     fn look_up_recordings(

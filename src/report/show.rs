@@ -163,6 +163,9 @@ pub(super) fn run_size(run: &RunFacts<'_>) -> Vec<String> {
     if run.saved > 0 {
         facts.push(format!("{} saved", count(run.saved, "call")));
     }
+    if run.judging > 0 {
+        facts.push(format!("{} of judges", count(run.judging, "call")));
+    }
     if run.confirming > 0 {
         facts.push(format!(
             "{} of suspects",

@@ -284,6 +284,7 @@ impl World {
             live: 3 * cases,
             saved: 0,
             confirming: 0,
+            judging: 0,
             cost: Cost::from_usd(3.786),
         }
     }

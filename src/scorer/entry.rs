@@ -9,12 +9,12 @@ use crate::text::suggest;
 use crate::units::parse_share;
 
 use super::registry::{Expects, KINDS, Kind};
-use super::{Scorer, compile_entry};
+use super::{Scorer, Surroundings, compile_entry};
 
 /// A scorer with its options, not yet compiled.
 pub(super) struct Entry<'a> {
     pub(super) kind: &'static Kind,
-    pub(super) load: &'a dyn Fn(&str, &Place) -> Result<Value>,
+    pub(super) surroundings: &'a Surroundings<'a>,
     /// In how many other entries it stands.
     pub(super) depth: usize,
     document: &'a Document,
@@ -37,12 +37,12 @@ impl<'a> Entry<'a> {
     pub(super) fn read(
         document: &'a Document,
         node: &'a Node,
-        load: &'a dyn Fn(&str, &Place) -> Result<Value>,
+        surroundings: &'a Surroundings<'a>,
     ) -> Result<Self> {
         let entry = |name: &str, place: Place, form: Form<'a>| match Kind::named(name) {
             Some(kind) => Ok(Self {
                 kind,
-                load,
+                surroundings,
                 depth: 0,
                 document,
                 place,
@@ -69,9 +69,20 @@ impl<'a> Entry<'a> {
 
     /// Compiles an entry that stands in this one.
     pub(super) fn compile(&self, node: &'a Node) -> Result<Scorer> {
-        let mut entry = Self::read(self.document, node, self.load)?;
+        let mut entry = Self::read(self.document, node, self.surroundings)?;
         entry.depth = self.depth + 1;
-        compile_entry(&entry)
+        let scorer = compile_entry(&entry)?;
+        if scorer.asks().is_some() {
+            let (inner, outer) = (entry.kind.name, self.kind.name);
+            return Err(self
+                .problem(
+                    node,
+                    format!("`{inner}` asks a model and cannot stand in `{outer}`"),
+                )
+                .help("let it stand by itself; with `only_if` it is asked only where others pass")
+                .into());
+        }
+        Ok(scorer)
     }
 
     /// Notes all options that are not as the registry says.
@@ -149,6 +160,17 @@ impl<'a> Entry<'a> {
             .collect()
     }
 
+    /// One text or a list of them, each with its place.
+    pub(super) fn named(&self, name: &str) -> Vec<(String, Place)> {
+        let Some(node) = self.get(name) else {
+            return Vec::new();
+        };
+        let nodes = std::iter::once(node).chain(node.items());
+        nodes
+            .filter_map(|node| Some((node.text()?.to_owned(), self.place_of(node))))
+            .collect()
+    }
+
     /// The options that are its own, as they were written: what a fingerprint is made of. Null where there are none.
     pub(super) fn written(&self) -> Value {
         const SHARED: &[&str] = &[
@@ -160,6 +182,7 @@ impl<'a> Entry<'a> {
             "normalize",
             "transform",
             "column",
+            "name",
         ];
         let expected = match self.kind.expects {
             Expects::Nothing => None,

@@ -6,7 +6,7 @@ use crate::shape::{Field, record_schema};
 
 use super::entry::Entry;
 use super::{
-    Built, answers, compose, fields, formats, likeness, markup, matching, measure, overlap,
+    Built, answers, compose, fields, formats, judge, likeness, markup, matching, measure, overlap,
     structure, style, tools,
 };
 
@@ -78,6 +78,15 @@ pub const KINDS: &[Kind] = &[
     measure::COST,
     measure::TOKENS,
     measure::FINISH_REASON,
+    judge::JUDGE,
+    judge::FACTUALITY,
+    judge::CLOSED_QA,
+    judge::GEVAL,
+    judge::PAIRWISE,
+    judge::FAITHFULNESS,
+    judge::ANSWER_RELEVANCE,
+    judge::CONTEXT_PRECISION,
+    judge::CONTEXT_RECALL,
     compose::ALL,
     compose::ANY,
     compose::NOT,

@@ -168,7 +168,7 @@ pub(super) fn build_schema(entry: &Entry<'_>) -> Result<Option<Schema>> {
     };
     let formats = entry.get("formats").and_then(Node::bool).unwrap_or(true);
     let source = match &node.data {
-        Data::Text(path) => (entry.load)(path, &entry.place_of(node))?,
+        Data::Text(path) => (entry.surroundings.load)(path, &entry.place_of(node))?,
         _ => node.to_json(),
     };
     let options = jsonschema::options().should_validate_formats(formats);

@@ -22,14 +22,14 @@ fn no_file(path: &str) -> Result<Value> {
 
 fn try_compile(entry: &str) -> Result<Scorer> {
     let document = Document::parse(Source::new("suites/a.yaml", entry))?;
-    compile(
-        &document,
-        &document.root.items()[0],
-        &|path, _| match path {
+    let surroundings = Surroundings {
+        load: &|path, _| match path {
             "word.json" => Ok(json!({"type": "string", "maxLength": 5})),
             path => no_file(path),
         },
-    )
+        workspace: None,
+    };
+    compile(&document, &document.root.items()[0], &surroundings)
 }
 
 fn scorer(entry: &str) -> Scorer {

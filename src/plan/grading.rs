@@ -1,0 +1,208 @@
+//! What the scorers of a plan say of an answer, and what some of them have to ask first.
+
+use super::{Grade, Graded, Plan};
+use crate::exchange::Answered;
+use crate::prompt::Prompt;
+use crate::scorer::asking::{Assessed, Hearing, Judged, Question, Replies, Step, Told};
+use crate::scorer::{Answer, Scorer, Target};
+use crate::units::Cost;
+
+/// How the reason begins why a judge has no score that was never asked.
+const NOT_STORED: &str = "the judge was not asked: no reply of";
+
+impl Grade {
+    /// Whether it lacks the reply of a judge that was never asked.
+    pub fn is_unasked(&self) -> bool {
+        matches!(&self.result, Graded::Error(error) if error.starts_with(NOT_STORED))
+    }
+}
+
+/// An answer to a case that is to be graded.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    /// Index into the cases of [`Plan::dataset`].
+    pub case: usize,
+    /// Which trial of the case it is, counted from 1.
+    pub repeat: u32,
+    /// The answer.
+    pub answered: &'a Answered,
+    /// What it cost, where that is known.
+    pub cost: Option<Cost>,
+    /// The answer of the baseline to the same case, where there is one.
+    pub rival: Option<&'a str>,
+}
+
+impl Plan {
+    /// What the scorers say of an answer; nothing where there is none. One that has to ask more than the replies hold has
+    /// no score.
+    pub fn grade(&self, given: &Given<'_>, replies: &Replies) -> Vec<Grade> {
+        let mut grades: Vec<Grade> = Vec::new();
+        // A judge may wait for the others.
+        for (metric, scorer) in self.applicable(given.case) {
+            let done = match self.step(scorer, given, replies, &grades) {
+                None => return Vec::new(),
+                Some(Step::Done(assessed)) => assessed,
+                Some(Step::Ask(_)) => Assessed {
+                    result: Err(format!(
+                        "{NOT_STORED} `{}` to this request is stored",
+                        scorer.asks().map(|asks| asks.alias).unwrap_or_default()
+                    )),
+                    judged: None,
+                },
+            };
+            grades.push(Grade {
+                metric,
+                result: done.result.map_or_else(Graded::Error, Graded::Score),
+                judged: done
+                    .judged
+                    .map(|judged| self.priced(scorer, judged, replies)),
+            });
+        }
+        grades.sort_by_key(|grade| grade.metric);
+        grades
+    }
+
+    /// What the scorers have to ask about an answer and have not been told yet.
+    pub fn questions(&self, given: &Given<'_>, replies: &Replies) -> Vec<Question> {
+        if self.judges.is_empty() {
+            return Vec::new();
+        }
+        let mut grades: Vec<Grade> = Vec::new();
+        let mut questions = Vec::new();
+        for (metric, scorer) in self.applicable(given.case) {
+            match self.step(scorer, given, replies, &grades) {
+                Some(Step::Ask(asked)) => questions.extend(asked),
+                Some(Step::Done(assessed)) => grades.push(Grade {
+                    metric,
+                    result: assessed.result.map_or_else(Graded::Error, Graded::Score),
+                    judged: None,
+                }),
+                None => {}
+            }
+        }
+        questions
+    }
+
+    /// The prompts of the workspace by which scorers ask.
+    pub fn judge_prompts(&self) -> impl Iterator<Item = &Prompt> {
+        let scorers = self
+            .scorers
+            .iter()
+            .chain(self.case_scorers.values().flatten());
+        scorers.filter_map(|(_, scorer)| {
+            let asks = scorer.asks()?;
+            (!asks.is_built_in).then_some(asks.prompt)
+        })
+    }
+
+    /// Whether a scorer compares answers with those of the baseline.
+    pub fn compares(&self) -> bool {
+        let scorers = self
+            .scorers
+            .iter()
+            .chain(self.case_scorers.values().flatten());
+        scorers.into_iter().any(|(_, scorer)| scorer.compares())
+    }
+
+    /// The scorers of a case with their metrics, those that ask a model behind the others. A scorer of the case takes
+    /// the place of the suite's scorer of the same metric.
+    fn applicable(&self, case: usize) -> Vec<(usize, &Scorer)> {
+        let own = self
+            .case_scorers
+            .get(&case)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let general = self
+            .scorers
+            .iter()
+            .filter(|(metric, _)| !own.iter().any(|(other, _)| other == metric));
+        let tags = &self.dataset.cases[case].tags;
+        let mut scorers: Vec<(usize, &Scorer)> = general
+            .chain(own)
+            .filter(|(_, scorer)| scorer.applies_to(tags))
+            .map(|(metric, scorer)| (*metric, scorer))
+            .collect();
+        if !self.judges.is_empty() {
+            scorers.sort_by_key(|(metric, scorer)| (scorer.asks().is_some(), *metric));
+        }
+        scorers
+    }
+
+    /// How far a scorer comes; `None` where there is no answer.
+    fn step(
+        &self,
+        scorer: &Scorer,
+        given: &Given<'_>,
+        replies: &Replies,
+        grades: &[Grade],
+    ) -> Option<Step> {
+        let response = given.answered.reply.response()?;
+        if let Some(result) = self.waits(scorer, grades) {
+            return Some(Step::Done(Assessed {
+                result,
+                judged: None,
+            }));
+        }
+        let case = &self.dataset.cases[given.case];
+        let answer = Answer {
+            response,
+            latency_ms: given.answered.latency_ms,
+            first_token_ms: given.answered.first_token_ms,
+            cost: given.cost,
+        };
+        let target = Target {
+            expected: case.expected.as_ref(),
+            vars: &case.vars,
+            tags: &case.tags,
+        };
+        let hearing = Hearing {
+            repeat: given.repeat,
+            rival: given.rival,
+            replies,
+        };
+        Some(scorer.step(&target, &answer, &hearing))
+    }
+
+    /// What stands for the score of a judge that waits for a scorer which did not pass.
+    fn waits(
+        &self,
+        scorer: &Scorer,
+        grades: &[Grade],
+    ) -> Option<Result<crate::scorer::Score, String>> {
+        scorer.only_if().iter().find_map(|(name, _)| {
+            let grade = grades
+                .iter()
+                .find(|grade| self.metrics[grade.metric].name == *name);
+            match grade.map(|grade| &grade.result) {
+                Some(Graded::Score(score)) if score.passed == Some(true) => None,
+                Some(Graded::Score(score)) if score.passed == Some(false) => {
+                    Some(Ok(scorer.unasked(name)))
+                }
+                Some(Graded::Score(_)) => Some(Err(format!(
+                    "not asked: `{name}` does not say what is enough"
+                ))),
+                Some(Graded::Error(error)) => Some(Err(format!("not asked: `{name}`: {error}"))),
+                None => Some(Err(format!("not asked: `{name}` is not for this case"))),
+            }
+        })
+    }
+
+    /// The calls of a judge with what they cost.
+    fn priced(&self, scorer: &Scorer, mut judged: Judged, replies: &Replies) -> Judged {
+        let price = scorer
+            .asks()
+            .and_then(|asks| self.judges.get(asks.alias)?.price.as_ref());
+        for call in &mut judged.calls {
+            if let (Some(price), Some(Told::Answered { answer, .. })) =
+                (price, replies.get(call.address))
+            {
+                call.cost = match answer.reply.response() {
+                    Some(response) => price.cost(&response.usage),
+                    // A failed call costs nothing.
+                    None => Some(Cost::ZERO),
+                };
+            }
+        }
+        judged
+    }
+}
