@@ -16,7 +16,7 @@ use std::time::Instant;
 use regauge::document::{Document, Source};
 use regauge::error::Error;
 use regauge::exchange::Response;
-use regauge::scorer::{self, Answer, Scorer, Target};
+use regauge::scorer::{self, Answer, Scorer, Surroundings, Target};
 use serde_json::{Map, Value, json};
 
 /// A row: a scorer, how its texts are made, how often it grades, and the seconds that it may take.
@@ -164,7 +164,11 @@ fn measure(row: &Row) -> f64 {
 fn compile(entry: &str) -> Scorer {
     let document = Document::parse(Source::new("bench", format!("- {entry}"))).unwrap();
     let node = &document.root.items()[0];
-    scorer::compile(&document, node, &|path, _| Err(Error::new(path.to_owned()))).unwrap()
+    let surroundings = Surroundings {
+        load: &|path, _| Err(Error::new(path.to_owned())),
+        workspace: None,
+    };
+    scorer::compile(&document, node, &surroundings).unwrap()
 }
 
 fn response(text: &str) -> Response {

@@ -14,6 +14,7 @@ mod history;
 mod import;
 mod init;
 mod input;
+mod judge;
 mod orders;
 mod outcome;
 mod progress;
@@ -195,6 +196,8 @@ enum Command {
     Import(import::ImportArgs),
     /// See whether a model can be reached.
     Endpoint(endpoint::EndpointArgs),
+    /// Compare judges with people.
+    Judge(judge::JudgeArgs),
     /// Grade outputs that were made elsewhere.
     Score(score::ScoreArgs),
     /// List the scorers with their options.
@@ -242,6 +245,7 @@ fn dispatch(cli: &Cli, context: &Context, console: &Console) -> Result<Exit> {
         Command::Export(args) => export::run(args, &workspace()?, console),
         Command::Import(args) => import::run(args, &workspace()?, console),
         Command::Endpoint(args) => endpoint::run(args, &workspace()?, console),
+        Command::Judge(args) => judge::run(args, &workspace()?, console),
         Command::Score(args) => score::run(args, console),
         Command::Scorers(args) => scorers::run(args, console),
         Command::Schema(args) => Ok(schema::run(args, console)),

@@ -186,8 +186,15 @@ fn drift(compared: &Compared<'_>) -> Vec<Moved> {
 }
 
 fn warnings(header: &Header) -> Vec<String> {
-    let expired = header.quarantine_expired.iter();
-    expired.map(Quarantine::warning).collect()
+    let expired = header.quarantine_expired.iter().map(Quarantine::warning);
+    let held_back = header.metrics.iter().filter_map(|metric| {
+        let objection = metric.judge.as_ref()?.objection.as_ref()?;
+        Some(format!(
+            "the judge of {} does not gate: {objection}",
+            metric.name
+        ))
+    });
+    expired.chain(held_back).collect()
 }
 
 fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> SubjectSummary<'a> {

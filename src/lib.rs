@@ -1,6 +1,7 @@
 //! Regauge answers one question about an LLM feature: did this change of prompt, model or endpoint make it worse,
 //! how sure are we, and what exactly changed?
 
+pub mod calibration;
 pub mod cli;
 pub mod compare;
 pub mod digest;

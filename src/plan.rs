@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::calibration::Record;
 use crate::digest::Digest;
 use crate::document::{Data, Document, Node, Source};
 use crate::error::{Diagnostic, Place, Problems, Result};
@@ -75,6 +76,9 @@ pub struct JudgeRecord {
     /// Whether its value is itself a comparison with the baseline.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub compares: bool,
+    /// Why it does not gate though it would.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objection: Option<String>,
 }
 
 /// What a scorer said of a trial.
@@ -201,7 +205,7 @@ impl Plan {
         let all = || scorers.iter().chain(case_scorers.values().flatten());
         check_conditions(all().map(|(_, scorer)| scorer), &scorers, &mut problems);
         metrics.bind_conditions(&scorers);
-        let plan = Self {
+        let mut plan = Self {
             judges: judges(all().map(|(_, scorer)| scorer), now),
 
             sampling: selection
@@ -215,11 +219,37 @@ impl Plan {
             scorers,
             case_scorers,
         };
+        plan.hold_back(workspace, now, &mut problems);
         if problems.is_empty() {
             plan.check_requests(&mut problems);
         }
         problems.finish()?;
         Ok(Some(plan).filter(|plan| plan.trial_count() > 0))
+    }
+
+    /// A judge that has not shown the agreement with people that is asked of it does not gate.
+    fn hold_back(&mut self, workspace: &Workspace, now: i64, problems: &mut Problems) {
+        let own = self.case_scorers.values().flatten();
+        for (metric, scorer) in self.scorers.iter().chain(own) {
+            let Some(required) = scorer.required_agreement() else {
+                continue;
+            };
+            let metric = &mut self.metrics[*metric];
+            let record = Record::read(workspace, &self.suite.name, &metric.name);
+            let objection = match problems.take(record) {
+                Some(Some(record)) => record.objection(metric.fingerprint, required, now),
+                Some(None) => Some("it was never compared with people".to_owned()),
+                None => continue,
+            };
+            if let (Some(judge), Some(_)) = (&mut metric.judge, &objection) {
+                judge.objection = objection;
+                metric.informational = true;
+                let mut gates = self.suite.gates.iter_mut().map(|(rule, _)| rule);
+                if let Some(rule) = gates.find(|rule| rule.metric == metric.name) {
+                    rule.informational = true;
+                }
+            }
+        }
     }
 
     /// How many trials there are if no verdict closes before the last look.
@@ -475,6 +505,7 @@ impl Metrics {
                 prompt: asks.prompt.label(),
                 is_built_in: asks.is_built_in,
                 compares: scorer.compares(),
+                objection: None,
             }),
         });
         self.list.len() - 1

@@ -145,6 +145,7 @@ pub struct Scorer {
     transforms: Vec<Transform>,
     expected: Expected,
     rule: Box<dyn Rule>,
+    agreement: Option<f64>,
     tags: Vec<String>,
     only_if: Vec<(String, Place)>,
     fingerprint: Digest,
@@ -291,6 +292,11 @@ impl Scorer {
     /// Whether every value is 0 or 1.
     pub fn binary(&self) -> bool {
         matches!(self.rule.values(), Values::Binary)
+    }
+
+    /// The agreement with people that it must have shown to gate, where that is asked.
+    pub fn required_agreement(&self) -> Option<f64> {
+        self.agreement
     }
 
     /// Whether it grades cases with these tags: all, unless the entry selects some.
@@ -491,6 +497,7 @@ fn compile_entry(entry: &Entry<'_>) -> Result<Scorer> {
         transforms,
         expected,
         rule,
+        agreement: entry.number("agreement"),
         tags: entry.texts("tags"),
         only_if: entry.named("only_if"),
         fingerprint: Digest::of_bytes(&[]),

@@ -177,6 +177,7 @@ impl<'a> Entry<'a> {
             "metric",
             "weight",
             "informational",
+            "agreement",
             "tags",
             "negate",
             "normalize",

@@ -55,6 +55,12 @@ const ASKS: &[Field] = &[
         "asks only where the scorers of these metrics pass; elsewhere the score is 0 without a call",
     ),
     Field::optional(
+        "agreement",
+        Shape::Number(0.0, 1.0),
+        "the agreement with people that `regauge judge calibrate` must have shown for its metric to gate: the lower end \
+         of the 95 % interval of AC1",
+    ),
+    Field::optional(
         "input",
         Shape::OneOf(&[Shape::Text, Shape::List(&Shape::Text)]),
         "the columns that the judge sees as the input (default: all variables of the case but the context)",

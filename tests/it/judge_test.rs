@@ -198,3 +198,99 @@ fn a_judge_without_a_reply_in_the_recordings_is_named() {
         "{changed}"
     );
 }
+
+/// A judge that passes the answers with an even number, over forty cases.
+fn judged_project(agreement: &str) -> (Endpoint, Project) {
+    let endpoint = endpoint(|asked| {
+        let word = asked.split("word ").nth(1).unwrap_or_default();
+        let digits: String = word.chars().take_while(char::is_ascii_digit).collect();
+        let number: u32 = digits.parse().unwrap_or_default();
+        scored(if number.is_multiple_of(2) { 5 } else { 1 })
+    });
+    let scorers = format!(
+        "  - judge: {{ name: helpful, model: judge, threshold: 0.5, {agreement}criteria: [{{ name: helpful, asks: it helps }}] }}\n"
+    );
+    let project = project(&endpoint, &scorers).cases(40);
+    (endpoint, project)
+}
+
+/// Labels that differ from the judge for every so many cases.
+fn labels(differ: usize) -> String {
+    let label = |n: usize| {
+        let pass = n.is_multiple_of(2) != n.is_multiple_of(differ);
+        let slice = if n <= 20 { "early" } else { "late" };
+        json!({"case": format!("w-{n:05}"), "pass": pass, "slice": slice}).to_string() + "\n"
+    };
+    (1..=40).map(label).collect()
+}
+
+#[test]
+fn a_judge_is_compared_with_people_and_its_pass_rate_corrected() {
+    let (_endpoint, project) = judged_project("");
+    project.run(&["run", "--quiet"]);
+    project.write("labels.jsonl", labels(10));
+    let calibrated = project
+        .run(&["judge", "calibrate", "labels.jsonl"])
+        .expect_code(0);
+    insta::assert_snapshot!(calibrated.stdout, @r"
+    helpful: 40 labels
+                    judge passes  judge fails
+      people pass             16            0
+      people fail              4           20
+      kappa  0.80 (95 % interval 0.62 to 0.98), the same on 90.0 %
+      AC1    0.80 (95 % interval 0.61 to 0.99), the same on 90.0 %
+        early: 20 labels, AC1 0.80 (95 % interval 0.53 to 1.00), the same on 90.0 %
+        late: 20 labels, AC1 0.80 (95 % interval 0.53 to 1.00), the same on 90.0 %
+      passes 20 of 40; corrected for its errors 40.0 % (90 % interval 19.6 to 59.7 %); it shrinks differences to 83 %
+      few labels: 100, with 30 of each kind, are asked for
+    wrote golden/calibrations/words.helpful.json
+    ");
+    let wrong = project.file(
+        "labels.jsonl",
+        "{\"case\": \"w-00001\", \"passed\": true}\n",
+    );
+    let refused = wrong
+        .run(&["judge", "calibrate", "labels.jsonl"])
+        .expect_code(2);
+    assert!(refused.stderr.contains("labels.jsonl:1:1"), "{refused}");
+}
+
+#[test]
+fn a_judge_gates_only_with_the_agreement_that_is_asked_of_it() {
+    let (_endpoint, project) = judged_project("agreement: 0.6, ");
+    let standing = |output: &Output| {
+        let suite = output.json()["suites"][0].clone();
+        let metrics = suite["subjects"][0]["metrics"].as_array().unwrap().clone();
+        let metric = metrics
+            .into_iter()
+            .find(|metric| metric["name"] == "helpful");
+        (
+            !metric.unwrap()["gate"].is_null(),
+            suite["warnings"].to_string(),
+        )
+    };
+    let before = project.run(&["run", "--json"]);
+    let (gated, warnings) = standing(&before);
+    assert!(
+        !gated && warnings.contains("was never compared with people"),
+        "{warnings}"
+    );
+    for (differ, agrees) in [(3, false), (40, true)] {
+        project.write("labels.jsonl", labels(differ));
+        project
+            .run(&["judge", "calibrate", "labels.jsonl"])
+            .expect_code(0);
+        let (gated, warnings) = standing(&project.run(&["run", "--reuse", "--json"]));
+        assert_eq!(gated, agrees, "{warnings}");
+        assert_eq!(warnings.contains("may be as low as"), !agrees, "{warnings}");
+    }
+    let suite = project
+        .read("suites/words.yaml")
+        .replace("it helps", "it is polite");
+    project.write("suites/words.yaml", &suite);
+    let (gated, warnings) = standing(&project.run(&["run", "--json"]));
+    assert!(
+        !gated && warnings.contains("has changed since"),
+        "{warnings}"
+    );
+}
