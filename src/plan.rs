@@ -4,6 +4,7 @@
 //! subjects as the suite names them, cases as the dataset has them.
 
 pub mod grading;
+mod metrics;
 pub mod selection;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,7 @@ use crate::text::suggest;
 use crate::units::Cost;
 use crate::workspace::Workspace;
 use crate::workspace::model::Model;
+use metrics::Metrics;
 use selection::Selection;
 
 /// The metric that every suite has: the share of trials that pass all their checks.
@@ -473,60 +475,6 @@ pub fn price_of(model: &Model, now: i64) -> Option<Price> {
             now,
         )
         .cloned(),
-    }
-}
-
-/// The metrics so far, each with its name once.
-#[derive(Default)]
-struct Metrics {
-    list: Vec<Metric>,
-}
-
-impl Metrics {
-    /// The index of the metric of a scorer, which is added where it is new.
-    fn index_of(&mut self, scorer: &Scorer) -> usize {
-        if let Some(index) = self
-            .list
-            .iter()
-            .position(|metric| metric.name == scorer.metric)
-        {
-            return index;
-        }
-        self.list.push(Metric {
-            name: scorer.metric.clone(),
-            unit: scorer.unit(),
-            binary: scorer.binary(),
-            lower_is_better: scorer.lower_is_better(),
-            informational: scorer.informational,
-            fingerprint: scorer.fingerprint(),
-            judge: scorer.asks().map(|asks| JudgeRecord {
-                alias: asks.alias.to_owned(),
-                model: asks.model.model.clone(),
-                prompt: asks.prompt.label(),
-                is_built_in: asks.is_built_in,
-                compares: scorer.compares(),
-                objection: None,
-            }),
-        });
-        self.list.len() - 1
-    }
-}
-
-impl Metrics {
-    /// A judge that waits for another scorer changes with it.
-    fn bind_conditions(&mut self, scorers: &[(usize, Scorer)]) {
-        for (metric, scorer) in scorers
-            .iter()
-            .filter(|(_, scorer)| !scorer.only_if().is_empty())
-        {
-            let named = |name: &str| self.list.iter().find(|metric| metric.name == name);
-            let waits: Vec<Digest> = scorer
-                .only_if()
-                .iter()
-                .filter_map(|(name, _)| Some(named(name)?.fingerprint))
-                .collect();
-            self.list[*metric].fingerprint = Digest::of(&(scorer.fingerprint(), waits));
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Spans and metrics of calls, for whoever set `OTEL_*`: names and numbers by the conventions of OpenTelemetry for
 //! generative AI, and never a text.
 //!
-//! A call never waits for a collector: what does not fit into the queue is dropped and counted.
+//! A call never waits for a collector: what does not fit into the queue is dropped.
 
 mod otlp;
 

@@ -2,11 +2,12 @@
 
 use super::show::stripped;
 use crate::compare::summary::{
-    CaseSummary, CaseVerdict, MetricSummary, Place, SubjectSummary, SuiteSummary, TrialSummary,
-    Verdict,
+    CaseSummary, CaseVerdict, MetricSummary, Place, Settle, SubjectSummary, SuiteSummary,
+    TrialSummary, Verdict,
 };
 use crate::history::run::Status;
 use crate::text::change::Change;
+use crate::units;
 
 /// Regressed and suspect cases of a suite that went wrong in the same way.
 #[derive(Debug)]
@@ -118,8 +119,36 @@ pub(super) fn next_steps(suite: &SuiteSummary<'_>) -> Vec<Step> {
             command: Some(format!("regauge review {run}")),
         });
     }
-    let open = listed(&counts, &[CaseVerdict::Suspect, CaseVerdict::Flaky]);
-    if open.is_some() || suite.verdict == Verdict::Inconclusive {
+    steps.extend(more_data(suite, &counts));
+    steps.truncate(3);
+    steps
+}
+
+/// What to measure more of, where a verdict is open.
+fn more_data(suite: &SuiteSummary<'_>, counts: &[(CaseVerdict, usize)]) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let gates = suite.subjects.iter().flat_map(SubjectSummary::gates);
+    let settles: Vec<&Settle> = gates.filter_map(|gate| gate.settle.as_ref()).collect();
+    let only_cases = settles
+        .iter()
+        .filter(|settle| settle.trials_per_case.is_none())
+        .filter_map(|settle| settle.cases)
+        .max();
+    if let Some(cases) = only_cases {
+        steps.push(Step {
+            what: format!(
+                "Add about {}: no number of trials settles what is open.",
+                units::count(cases, "case")
+            ),
+            command: None,
+        });
+    }
+    let open = listed(counts, &[CaseVerdict::Suspect, CaseVerdict::Flaky]);
+    let is_open = open.is_some() || suite.verdict == Verdict::Inconclusive;
+    let by_trials = settles
+        .iter()
+        .any(|settle| settle.trials_per_case.is_some());
+    if by_trials || (is_open && only_cases.is_none()) {
         let cases = open.unwrap_or_else(|| "a gate".to_owned());
         let (name, trials) = (shell_word(suite.suite), trials_to_try(suite));
         steps.push(Step {
@@ -127,7 +156,6 @@ pub(super) fn next_steps(suite: &SuiteSummary<'_>) -> Vec<Step> {
             command: Some(format!("regauge run {name} --trials {trials}")),
         });
     }
-    steps.truncate(3);
     steps
 }
 

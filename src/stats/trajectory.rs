@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 
 use super::moments::sum;
-use super::unit::Unit;
 
 /// One scored item of a trajectory.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,18 +30,6 @@ pub struct Trajectory {
     pub cand: Vec<f64>,
     /// The sum of the members' weights.
     pub weight: f64,
-}
-
-impl Trajectory {
-    /// The trajectory as a unit of a comparison.
-    pub fn as_unit(&self) -> Unit<'_> {
-        Unit {
-            base: &self.base,
-            cand: &self.cand,
-            weight: self.weight,
-            cluster: None,
-        }
-    }
 }
 
 /// Collapses members into trajectories, by ascending cluster. A trial counts only
