@@ -174,6 +174,13 @@ impl Record {
         if day_of(now).is_some_and(|today| today > self.until) {
             return Some(format!("its calibration ended on {}", self.until));
         }
+        if !self.counts.is_enough() {
+            let (all, each) = ENOUGH;
+            return Some(format!(
+                "it was compared on {} labels, and {all} with {each} of each kind are asked for",
+                self.counts.labels()
+            ));
+        }
         let lower = self
             .counts
             .ac1()
@@ -234,9 +241,10 @@ mod tests {
                 .unwrap()
                 .contains("has changed")
         );
-        let few = of(counts(7, 1, 1, 3), b"judge").unwrap();
-        assert!(few.contains("as low as"), "{few}");
-        assert!(of(counts(30, 30, 30, 30), b"judge").is_some());
+        let little = of(counts(30, 30, 30, 30), b"judge").unwrap();
+        assert!(little.contains("as low as"), "{little}");
+        let few = of(counts(1, 0, 0, 1), b"judge").unwrap();
+        assert!(few.contains("compared on 2 labels"), "{few}");
         assert!(of(counts(0, 0, 0, 0), b"judge").is_some());
     }
 

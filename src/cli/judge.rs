@@ -1,6 +1,6 @@
 //! `regauge judge calibrate`: how far a judge agrees with people; no call is made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -21,6 +21,7 @@ use crate::history::run::{Run, TrialRecord};
 use crate::history::store::History;
 use crate::stats::agreement::Agreement;
 use crate::stats::judge::rogan_gladen;
+use crate::text::suggest;
 use crate::units::count;
 use crate::workspace::Workspace;
 
@@ -142,6 +143,14 @@ fn of_file(source: &Source) -> Result<Vec<Label>> {
         }
         at += line.len();
     }
+    let key = |label: &Label| (label.case.clone(), label.subject.clone(), label.repeat);
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = labels.iter().find(|label| !seen.insert(key(label))) {
+        return Err(Diagnostic::new(format!("case `{}` has two labels", twice.case))
+            .at(source.place(0..0))
+            .help("several trials of a case are told apart by `repeat`, several subjects by `subject`")
+            .into());
+    }
     Ok(labels)
 }
 
@@ -185,6 +194,15 @@ fn compare(run: &Run, metric: usize, labels: &[Label]) -> Result<Found> {
         slices: BTreeMap::new(),
         passes: (all().filter(|passed| *passed).count(), all().count()),
     };
+    let has_score = |trial: &TrialRecord| trial.score(metric).is_some();
+    if !run.trials.iter().any(has_score) {
+        return Err(Diagnostic::new(format!(
+            "the judge of {} gave no verdict: none of its replies could be read",
+            found.metric
+        ))
+        .help("`regauge show` says what it replied; more `max_tokens` may mend it")
+        .into());
+    }
     if found.passes.1 == 0 {
         return Err(Diagnostic::new(format!(
             "the judge of {} never says what passes",
@@ -202,6 +220,9 @@ fn compare(run: &Run, metric: usize, labels: &[Label]) -> Result<Found> {
                     .as_ref()
                     .is_none_or(|subject| header.subjects[trial.subject].name() == *subject)
         };
+        if !run.trials.iter().any(|trial| is_meant(&trial)) {
+            return Err(unknown(label, run).into());
+        }
         for judged in run.trials.iter().filter(is_meant).filter_map(verdict) {
             found.counts.add(label.pass, judged);
             if let Some(slice) = &label.slice {
@@ -211,6 +232,20 @@ fn compare(run: &Run, metric: usize, labels: &[Label]) -> Result<Found> {
         }
     }
     Ok(found)
+}
+
+/// A label that is about no answer of the run.
+fn unknown(label: &Label, run: &Run) -> Diagnostic {
+    let ids = run.cases.iter().map(|case| case.id.as_str());
+    let help = suggest(&label.case, ids).map_or_else(
+        || "a label names a case of the run, and the trial and the subject where needed".to_owned(),
+        |meant| format!("did you mean `{meant}`?"),
+    );
+    let what = format!(
+        "the label for `{}` is about no answer of the run",
+        label.case
+    );
+    Diagnostic::new(what).help(help)
 }
 
 fn shown(found: &Found) -> String {

@@ -92,6 +92,9 @@ fn a_reply_that_is_no_verdict_is_unparseable_and_never_a_pass() {
         scored(4.5),
         scored("5"),
         json!({"helpful": {"score": 5}}).to_string(),
+        format!("{{\"draft\": {}, oops", scored(5)),
+        r#"{"helpful": {"evidence": "x", "score": 1}, "helpful": {"evidence": "x", "score": 5}}"#
+            .to_owned(),
         json!({"helpful": {"evidence": "", "score": 5}}).to_string(),
         json!({"other": {"evidence": "x", "score": 5}}).to_string(),
         format!("{} {}", scored(5), scored(5)),
@@ -199,8 +202,8 @@ fn a_judge_without_a_reply_in_the_recordings_is_named() {
     );
 }
 
-/// A judge that passes the answers with an even number, over forty cases.
-fn judged_project(agreement: &str) -> (Endpoint, Project) {
+/// A judge that passes the answers with an even number, over so many cases.
+fn judged_project(agreement: &str, cases: usize) -> (Endpoint, Project) {
     let endpoint = endpoint(|asked| {
         let word = asked.split("word ").nth(1).unwrap_or_default();
         let digits: String = word.chars().take_while(char::is_ascii_digit).collect();
@@ -210,25 +213,25 @@ fn judged_project(agreement: &str) -> (Endpoint, Project) {
     let scorers = format!(
         "  - judge: {{ name: helpful, model: judge, threshold: 0.5, {agreement}criteria: [{{ name: helpful, asks: it helps }}] }}\n"
     );
-    let project = project(&endpoint, &scorers).cases(40);
+    let project = project(&endpoint, &scorers).cases(cases);
     (endpoint, project)
 }
 
 /// Labels that differ from the judge for every so many cases.
-fn labels(differ: usize) -> String {
+fn labels(differ: usize, cases: usize) -> String {
     let label = |n: usize| {
         let pass = n.is_multiple_of(2) != n.is_multiple_of(differ);
         let slice = if n <= 20 { "early" } else { "late" };
         json!({"case": format!("w-{n:05}"), "pass": pass, "slice": slice}).to_string() + "\n"
     };
-    (1..=40).map(label).collect()
+    (1..=cases).map(label).collect()
 }
 
 #[test]
 fn a_judge_is_compared_with_people_and_its_pass_rate_corrected() {
-    let (_endpoint, project) = judged_project("");
+    let (_endpoint, project) = judged_project("", 40);
     project.run(&["run", "--quiet"]);
-    project.write("labels.jsonl", labels(10));
+    project.write("labels.jsonl", labels(10, 40));
     let calibrated = project
         .run(&["judge", "calibrate", "labels.jsonl"])
         .expect_code(0);
@@ -253,11 +256,25 @@ fn a_judge_is_compared_with_people_and_its_pass_rate_corrected() {
         .run(&["judge", "calibrate", "labels.jsonl"])
         .expect_code(2);
     assert!(refused.stderr.contains("labels.jsonl:1:1"), "{refused}");
+    let label = "{\"case\": \"w-0001\", \"pass\": true}\n";
+    let unknown = wrong.file("labels.jsonl", label);
+    let refused = unknown
+        .run(&["judge", "calibrate", "labels.jsonl"])
+        .expect_code(2);
+    assert!(
+        refused.stderr.contains("did you mean `w-00001`?"),
+        "{refused}"
+    );
+    let twice = unknown.file("labels.jsonl", &label.repeat(50));
+    let refused = twice
+        .run(&["judge", "calibrate", "labels.jsonl"])
+        .expect_code(2);
+    assert!(refused.stderr.contains("has two labels"), "{refused}");
 }
 
 #[test]
 fn a_judge_gates_only_with_the_agreement_that_is_asked_of_it() {
-    let (_endpoint, project) = judged_project("agreement: 0.6, ");
+    let (_endpoint, project) = judged_project("agreement: 0.6, ", 120);
     let standing = |output: &Output| {
         let suite = output.json()["suites"][0].clone();
         let metrics = suite["subjects"][0]["metrics"].as_array().unwrap().clone();
@@ -276,7 +293,7 @@ fn a_judge_gates_only_with_the_agreement_that_is_asked_of_it() {
         "{warnings}"
     );
     for (differ, agrees) in [(3, false), (40, true)] {
-        project.write("labels.jsonl", labels(differ));
+        project.write("labels.jsonl", labels(differ, 120));
         project
             .run(&["judge", "calibrate", "labels.jsonl"])
             .expect_code(0);

@@ -3,6 +3,9 @@
 //! What is missing, malformed or out of range is no verdict. Nothing is guessed, since a guess would be a score that no
 //! one gave.
 
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::exchange::{Outcome, Response};
@@ -25,7 +28,10 @@ pub(super) fn find(response: &Response, judged: &[&str]) -> Found<Object> {
         Outcome::Refused => return Err("the judge refused".to_owned()),
         other => return Err(format!("the reply ended as `{other}`")),
     }
-    let mut objects = objects(&response.text);
+    let (mut objects, has_broken) = objects(&response.text);
+    if has_broken {
+        return Err("the reply holds a JSON object that is broken or names a key twice".to_owned());
+    }
     let verdict = match objects.len() {
         0 => return Err("the reply holds no JSON object".to_owned()),
         1 => objects.remove(0),
@@ -40,24 +46,25 @@ pub(super) fn find(response: &Response, judged: &[&str]) -> Found<Object> {
     Ok(verdict)
 }
 
-/// The outermost JSON objects of a text, in order.
-fn objects(text: &str) -> Vec<Object> {
-    let mut found = Vec::new();
+/// The outermost JSON objects of a text, in order, and whether there is what begins like one and is none.
+fn objects(text: &str) -> (Vec<Object>, bool) {
+    let (mut found, mut has_broken) = (Vec::new(), false);
     let (mut at, mut wasted) = (0, 0);
     while let Some(open) = text[at..].find('{').map(|offset| at + offset) {
-        let mut values = serde_json::Deserializer::from_str(&text[open..]).into_iter::<Value>();
-        if let Some(Ok(Value::Object(object))) = values.next() {
+        let mut values = serde_json::Deserializer::from_str(&text[open..]).into_iter::<Strict>();
+        if let Some(Ok(Strict(Value::Object(object)))) = values.next() {
             at = open + values.byte_offset();
             found.push(object);
         } else {
             at = open + 1;
+            has_broken |= text[at..].trim_start().starts_with(['"', '}']);
             wasted += values.byte_offset().max(1);
         }
         if wasted > MOST_WASTED {
             break;
         }
     }
-    found
+    (found, has_broken)
 }
 
 /// The objects of a text with those inside them.
@@ -79,10 +86,71 @@ fn objects_within(text: &str) -> Vec<Object> {
         }
     }
     let mut found = Vec::new();
-    for object in objects(text) {
+    for object in objects(text).0 {
         gather(Value::Object(object), &mut found);
     }
     found
+}
+
+/// JSON in which no object names a key twice: of two verdicts under one key none is the judge's.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Self)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("JSON without a key that stands twice")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut found = Vec::new();
+        while let Some(Strict(item)) = items.next_element()? {
+            found.push(item);
+        }
+        Ok(Value::Array(found))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut found = Object::new();
+        while let Some((key, Strict(value))) = entries.next_entry::<String, Strict>()? {
+            if found.insert(key, value).is_some() {
+                return Err(de::Error::custom("a key stands twice"));
+            }
+        }
+        Ok(Value::Object(found))
+    }
 }
 
 /// A text that must be there and say something.
@@ -166,6 +234,8 @@ mod tests {
             reply("I give it full marks."),
             reply(r#"{"score": 3"#),
             reply(r#"{"score": 3} or {"score": 5}"#),
+            reply(r#"{"note": {"score": 5}, oops"#),
+            reply(r#"{"score": 1, "score": 5}"#),
             reply("[3]"),
             reply(""),
             cut,
@@ -176,8 +246,10 @@ mod tests {
         insta::assert_debug_snapshot!(said, @r#"
         [
             "the reply holds no JSON object",
-            "the reply holds no JSON object",
+            "the reply holds a JSON object that is broken or names a key twice",
             "the reply holds 2 JSON objects",
+            "the reply holds a JSON object that is broken or names a key twice",
+            "the reply holds a JSON object that is broken or names a key twice",
             "the reply holds no JSON object",
             "the reply holds no JSON object",
             "the reply was cut at its token limit",
