@@ -46,6 +46,7 @@ const timed = (page, act) =>
 
 async function visit(chrome, file, id) {
   const page = await open(chrome, file, { size: WIDE, bypassCSP: true });
+  await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length > 0);
   const times = await page.evaluate(() => ({
     paint: performance.getEntriesByName('first-contentful-paint')[0].startTime,
     usable: performance.getEntriesByName('ready')[0].startTime,

@@ -502,7 +502,7 @@ fn compile_entry(entry: &Entry<'_>) -> Result<Scorer> {
         only_if: entry.named("only_if"),
         fingerprint: Digest::of_bytes(&[]),
     };
-    scorer.informational |= scorer.unit() == Unit::Words;
+    scorer.informational |= scorer.unit() == Unit::Words || scorer.compares();
     scorer.fingerprint = Digest::of(&scorer.identity(entry.written()));
     Ok(scorer)
 }

@@ -273,9 +273,9 @@ pub(super) const PAIRWISE: Kind = Kind {
     summary: "a model says whether the answer is better than another",
     definition: "A model compares the answer with another one in both orders: 1 if it wins in both, 0 if it loses in both, \
                  else 0.5, a tie. The other one is the baseline's answer to the case in the same trial, or in its first \
-                 trial where it has fewer; with `against: expected` it is the expected value. Without a baseline there is \
-                 no score. How often the answer shown first won is reported. It is itself a comparison, so that a gate on \
-                 it holds limits and no drop: 0.5 means as good as the other. Verdicts, votes and fence as for `judge`.",
+                 trial where it has fewer; with `against: expected` it is the expected value. Where \
+                 there is none, nothing is asked. It is itself a comparison, 0.5 means as good as the other: it is shown \
+                 and gates only by a limit that a gate names. Verdicts, votes and fence as for `judge`.",
     options: &[
         &[
             Field::optional(

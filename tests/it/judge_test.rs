@@ -311,3 +311,19 @@ fn a_judge_gates_only_with_the_agreement_that_is_asked_of_it() {
         "{warnings}"
     );
 }
+
+#[test]
+fn answers_are_compared_in_pairs_once_there_is_a_baseline() {
+    let endpoint =
+        endpoint(|_| json!({"evidence": "both say the same", "better": "tie"}).to_string());
+    let project = project(&endpoint, "  - exact\n  - pairwise: { model: judge }\n");
+    let first = project.run(&["run", "--json"]).expect_code(0);
+    assert_eq!(scores(&first, "pairwise"), [None; 5]);
+    assert_eq!(endpoint.calls(), 5, "there is nothing to compare with");
+    project.run(&["run", "--json"]).expect_code(0);
+    assert_eq!(
+        endpoint.calls(),
+        15,
+        "five answers; both orders of equal ones are one question"
+    );
+}
