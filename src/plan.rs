@@ -328,11 +328,7 @@ impl Plan {
 
     /// What a judge asks can be carried by the wire format of its model.
     fn check_judges(&self, problems: &mut Problems) {
-        for (_, scorer) in self
-            .scorers
-            .iter()
-            .chain(self.case_scorers.values().flatten())
-        {
+        for (_, scorer) in self.all_scorers() {
             let (Some(asks), Some(sample)) = (scorer.asks(), scorer.sample()) else {
                 continue;
             };

@@ -85,11 +85,7 @@ impl Plan {
 
     /// The prompts of the workspace by which scorers ask.
     pub fn judge_prompts(&self) -> impl Iterator<Item = &Prompt> {
-        let scorers = self
-            .scorers
-            .iter()
-            .chain(self.case_scorers.values().flatten());
-        scorers.filter_map(|(_, scorer)| {
+        self.all_scorers().filter_map(|(_, scorer)| {
             let asks = scorer.asks()?;
             (!asks.is_built_in).then_some(asks.prompt)
         })
@@ -97,11 +93,14 @@ impl Plan {
 
     /// Whether a scorer compares answers with those of the baseline.
     pub fn compares(&self) -> bool {
-        let scorers = self
-            .scorers
+        self.all_scorers().any(|(_, scorer)| scorer.compares())
+    }
+
+    /// The scorers of the suite and of its cases, with their metrics.
+    pub(super) fn all_scorers(&self) -> impl Iterator<Item = &(usize, Scorer)> {
+        self.scorers
             .iter()
-            .chain(self.case_scorers.values().flatten());
-        scorers.into_iter().any(|(_, scorer)| scorer.compares())
+            .chain(self.case_scorers.values().flatten())
     }
 
     /// The scorers of a case with their metrics, those that ask a model behind the others; those that compare only where

@@ -351,7 +351,9 @@ fn usage(body: &Value) -> Usage {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{normal, received, recorded, request as neutral_request, sent};
+    use super::super::testing::{
+        normal, received, recorded, request as neutral_request, sent, weather,
+    };
     use super::super::{encode, unsupported as problems};
     use super::*;
     use crate::exchange::WireFormat;
@@ -359,22 +361,6 @@ mod tests {
     fn request(mut neutral: Value) -> Request {
         neutral["provider"] = "anthropic".into();
         neutral_request(neutral)
-    }
-
-    fn weather() -> Value {
-        json!([{
-            "name": "get_weather",
-            "description": "Current weather of a city",
-            "parameters": {
-                "type": "object",
-                "properties": {
-                    "city": {"type": "string"},
-                    "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]}
-                },
-                "required": ["city", "unit"],
-                "additionalProperties": false
-            }
-        }])
     }
 
     fn tool_result_request() -> Value {

@@ -299,7 +299,9 @@ fn content(body: &mut Value) -> &mut Vec<Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{normal, recorded, request as neutral_request, sent, shown};
+    use super::super::testing::{
+        normal, recorded, request as neutral_request, sent, shown, weather,
+    };
     use super::super::{encode, unsupported as problems};
     use super::*;
     use crate::exchange::WireFormat;
@@ -308,22 +310,6 @@ mod tests {
         neutral["provider"] = "bedrock".into();
         neutral["model"] = "anthropic.claude-sonnet-4-5-20250929-v1:0".into();
         neutral_request(neutral)
-    }
-
-    fn weather() -> Value {
-        json!([{
-            "name": "get_weather",
-            "description": "Current weather of a city",
-            "parameters": {
-                "type": "object",
-                "properties": {
-                    "city": {"type": "string"},
-                    "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]}
-                },
-                "required": ["city", "unit"],
-                "additionalProperties": false
-            }
-        }])
     }
 
     /// The neutral form of the recorded request of that name.

@@ -137,3 +137,20 @@ pub(super) fn with_drawn_seed(request: &Request, recorded: &Value) -> Value {
     }
     body
 }
+
+/// A tool as requests have it in the neutral form.
+pub(super) fn weather() -> Value {
+    json!([{
+        "name": "get_weather",
+        "description": "Current weather of a city",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "city": {"type": "string"},
+                "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]}
+            },
+            "required": ["city", "unit"],
+            "additionalProperties": false
+        }
+    }])
+}
