@@ -22,6 +22,7 @@ pub mod split;
 pub mod summary;
 #[cfg(test)]
 mod tests;
+pub mod trials;
 mod units;
 mod values;
 pub mod withhold;
@@ -170,7 +171,8 @@ fn suite_summary<'a>(compared: &'a Compared<'a>, pairings: Vec<Pairing<'a>>) -> 
     // Verdicts and clusters are found on the texts; no report sees them.
     if let Some(eyes_off) = &compared.eyes_off {
         let stand = withhold::Stand::of(&mut summary, eyes_off.key.as_ref());
-        eyes_off.stand.get_or_init(|| stand).put(&mut summary);
+        let stand = eyes_off.stand.get_or_init(|| stand);
+        stand.put(&mut summary, eyes_off.key.as_ref());
     }
     summary
 }

@@ -601,6 +601,14 @@ impl Reply {
             Self::Failure(_) => None,
         }
     }
+
+    /// The same, taken out.
+    pub fn into_response(self) -> Option<Response> {
+        match self {
+            Self::Response(response) => Some(*response),
+            Self::Failure(_) => None,
+        }
+    }
 }
 
 /// A request with its digest, which is made once and used for every repeat.

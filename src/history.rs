@@ -1,6 +1,7 @@
 //! What happened: runs, the exchanges that were paid for, and which run is the baseline of a suite.
 
 mod allowed;
+pub mod answers;
 pub mod baseline;
 pub mod change;
 pub mod ownership;

@@ -66,7 +66,7 @@ fn fingerprints(now: &Side<'_>, before: &Side<'_>) -> Option<Change> {
     let of = |side: &Side<'_>| -> BTreeSet<String> {
         (0..side.case_count())
             .flat_map(|case| side.trials(case))
-            .filter_map(|trial| trial.answer.as_ref()?.reply.response()?.fingerprint.clone())
+            .filter_map(|trial| trial.features()?.version.fingerprint.clone())
             .collect()
     };
     let (from, to) = (of(before), of(now));
@@ -78,24 +78,21 @@ fn fingerprints(now: &Side<'_>, before: &Side<'_>) -> Option<Change> {
     })
 }
 
-/// The cases that ask the same on both sides and have an output on both.
-fn pairs<'s>(
-    now: &'s Side<'_>,
-    before: &'s Side<'_>,
-) -> impl Iterator<Item = (Vec<String>, Vec<String>)> + 's {
+/// The cases that ask the same on both sides and have an output on both: where they stand in the baseline, and now.
+fn pairs<'s>(now: &'s Side<'_>, before: &'s Side<'_>) -> impl Iterator<Item = (usize, usize)> + 's {
     now.counted().filter_map(|case| {
         let other = before.find(&now.case(case).id)?;
-        let (outputs, outputs_before) = (now.outputs(case), before.outputs(other));
         let is_pair = same_input(now.case(case), before.case(other))
-            && !outputs.is_empty()
-            && !outputs_before.is_empty();
-        is_pair.then_some((outputs_before, outputs))
+            && now.is_measured(case)
+            && before.is_measured(other);
+        is_pair.then_some((other, case))
     })
 }
 
 fn shift(now: &Side<'_>, before: &Side<'_>) -> Option<Shift> {
     let mut matrices = Vec::new();
-    for (base, cand) in pairs(now, before) {
+    for (other, case) in pairs(now, before) {
+        let (base, cand) = (before.texts(other), now.texts(case));
         let grams: Vec<Grams> = base
             .iter()
             .chain(&cand)
@@ -125,7 +122,8 @@ fn shift(now: &Side<'_>, before: &Side<'_>) -> Option<Shift> {
 )]
 fn churn(now: &Side<'_>, before: &Side<'_>) -> Option<f64> {
     let (mut all, mut others) = (0_usize, 0_usize);
-    for (base, cand) in pairs(now, before) {
+    for (other, case) in pairs(now, before) {
+        let (base, cand) = (before.outputs(other), now.outputs(case));
         all += 1;
         others += usize::from(!crate::stats::cases::same_outputs(&base, &cand));
     }

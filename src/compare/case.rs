@@ -6,11 +6,12 @@ use super::confirm::Fresh;
 use super::group::group_of;
 use super::metric::{Measure, deciding_measure};
 use super::side::{Side, same_input};
-use super::summary::{CaseSummary, CaseVerdict, Chance, Passed, ScoreSummary, TrialSummary};
+use super::summary::{CaseSummary, CaseVerdict, Chance, Passed};
+use super::trials::{Columns, Trials};
 use crate::exchange::Reply;
 use crate::golden::Case;
 use crate::history::run::{Header, TrialRecord};
-use crate::plan::{Graded, Metric};
+use crate::plan::Graded;
 use crate::stats::cases::{self, CaseLimits, CaseTrials, case_p, case_verdict, same_outputs};
 use crate::stats::flakiness::disagreement;
 use crate::stats::moments::mean;
@@ -25,7 +26,13 @@ pub(super) fn summaries<'a>(
     before: Option<&Side<'a>>,
     header: &'a Header,
 ) -> (Vec<CaseSummary<'a>>, Chance) {
-    let measure = deciding_measure(now, header);
+    let shown = |side: &Side<'_>| Columns::new(&side.run.header.metrics, &now.run.header.metrics);
+    let setting = Setting {
+        header,
+        measure: deciding_measure(now, header),
+        columns: shown(now),
+        columns_before: before.map(shown).unwrap_or_default(),
+    };
     let mut found: Vec<Found<'a>> = (0..now.case_count())
         .map(|case| {
             let twin = before
@@ -34,7 +41,7 @@ pub(super) fn summaries<'a>(
                 is_there: before.is_some(),
                 twin,
             };
-            summary(now, case, &baseline, measure, header)
+            summary(now, case, &baseline, &setting)
         })
         .collect();
     let informative = found.iter().filter(|found| found.is_informative).count();
@@ -48,7 +55,7 @@ pub(super) fn summaries<'a>(
         found.extend(gone.map(|case| Found {
             rise: 0.0,
             is_informative: false,
-            case: removed(before, case, &now.run.header.metrics),
+            case: removed(before, case, &setting.columns_before),
         }));
     }
     found.sort_by(|one, other| {
@@ -83,6 +90,14 @@ pub(super) fn noise(cases: &[CaseSummary<'_>]) -> Option<f64> {
     mean(&shares)
 }
 
+/// What is the same for all cases of a subject.
+struct Setting<'a> {
+    header: &'a Header,
+    measure: Option<Measure>,
+    columns: Columns,
+    columns_before: Columns,
+}
+
 /// What a case is compared with.
 struct Baseline<'s, 'a> {
     /// Whether there is a baseline at all.
@@ -102,9 +117,9 @@ fn summary<'a>(
     now: &Side<'a>,
     case: usize,
     baseline: &Baseline<'_, 'a>,
-    measure: Option<Measure>,
-    header: &'a Header,
+    setting: &Setting<'a>,
 ) -> Found<'a> {
+    let (header, measure) = (setting.header, setting.measure);
     let twin = baseline.twin;
     let source = now.case(case);
     let limits = limits_of(&header.policy);
@@ -137,7 +152,6 @@ fn summary<'a>(
             case_p(base, cand)
         })
         .map(|p| p.lower);
-    let metrics = &now.run.header.metrics;
     let summary = CaseSummary {
         verdict,
         why: why(trials, header),
@@ -151,9 +165,9 @@ fn summary<'a>(
             .quarantine
             .iter()
             .find(|entry| entry.case == source.id),
-        trials: trial_summaries(now, case, metrics),
-        trials_before: twin.map_or_else(Vec::new, |(side, other)| {
-            trial_summaries(side, other, metrics)
+        trials: trials_of(now, case, &setting.columns),
+        trials_before: twin.map_or_else(Trials::default, |(side, other)| {
+            trials_of(side, other, &setting.columns_before)
         }),
         ..empty(source)
     };
@@ -169,12 +183,12 @@ fn has_same_outputs(one: (&Side<'_>, usize), other: (&Side<'_>, usize)) -> bool 
     same_outputs(&other.0.outputs(other.1), &one.0.outputs(one.1))
 }
 
-fn removed<'a>(before: &Side<'a>, case: usize, metrics: &[Metric]) -> CaseSummary<'a> {
+fn removed<'a>(before: &Side<'a>, case: usize, columns: &Columns) -> CaseSummary<'a> {
     CaseSummary {
         verdict: CaseVerdict::Removed,
         why: "not in this run".into(),
         passed_before: Some(count_passed(before.trials(case))),
-        trials_before: trial_summaries(before, case, metrics),
+        trials_before: trials_of(before, case, columns),
         ..empty(before.case(case))
     }
 }
@@ -203,8 +217,8 @@ fn empty(case: &Case) -> CaseSummary<'_> {
         tags: &case.tags,
         input: &case.vars,
         expected: case.expected.as_ref(),
-        trials: Vec::new(),
-        trials_before: Vec::new(),
+        trials: Trials::default(),
+        trials_before: Trials::default(),
     }
 }
 
@@ -294,76 +308,16 @@ fn why(trials: &[TrialRecord], header: &Header) -> String {
 }
 
 fn failure_of(trial: &TrialRecord) -> Option<String> {
-    match trial.answer.as_ref().map(|answer| &answer.reply) {
+    match trial.answer.as_ref().map(|answer| answer.read().reply) {
         Some(Reply::Failure(failure)) => Some(failure.to_string()),
         Some(Reply::Response(_)) => None,
         None => trial.reason.clone(),
     }
 }
 
-/// The trials of a case with their scores in the order of `metrics`, which the other side may have otherwise.
-fn trial_summaries<'a>(side: &Side<'a>, case: usize, metrics: &[Metric]) -> Vec<TrialSummary<'a>> {
-    let own = &side.run.header.metrics;
-    let columns: Vec<Option<usize>> = own
-        .iter()
-        .map(|metric| metrics.iter().position(|other| other.name == metric.name))
-        .collect();
-    side.trials(case)
-        .iter()
-        .chain(side.fresh(case))
-        .map(|trial| trial_summary(trial, &columns, metrics.len()))
-        .collect()
-}
-
-fn trial_summary<'a>(
-    trial: &'a TrialRecord,
-    columns: &[Option<usize>],
-    count: usize,
-) -> TrialSummary<'a> {
-    let response = trial
-        .answer
-        .as_ref()
-        .and_then(|answer| answer.reply.response());
-    let usage = response.map(|response| response.usage).unwrap_or_default();
-    let mut scores: Vec<Option<ScoreSummary<'_>>> =
-        std::iter::repeat_with(|| None).take(count).collect();
-    for grade in &trial.grades {
-        let Some(column) = columns[grade.metric] else {
-            continue;
-        };
-        scores[column] = Some(match &grade.result {
-            Graded::Score(score) => ScoreSummary {
-                value: Some(score.value),
-                passed: score.passed,
-                note: score.note.as_deref(),
-            },
-            Graded::Error(error) => ScoreSummary {
-                value: None,
-                passed: None,
-                note: Some(error),
-            },
-        });
-    }
-    TrialSummary {
-        repeat: trial.repeat,
-        fresh: trial.fresh,
-        outcome: trial.outcome,
-        origin: &trial.origin,
-        output: trial.output(),
-        changed: None,
-        tool_calls: response
-            .map(|response| response.tool_calls.as_slice())
-            .unwrap_or_default(),
-        failure: failure_of(trial),
-        passed: trial.passed(),
-        scores,
-        latency_ms: response
-            .and(trial.answer.as_ref())
-            .map(|answer| answer.latency_ms),
-        cost: trial.cost,
-        tokens: (usage.input, usage.output),
-        attempts: trial.answer.as_ref().map_or(0, |answer| answer.attempts),
-    }
+/// The trials of a case, with their scores in the order of the metrics that are shown, which the side may have otherwise.
+fn trials_of<'a>(side: &Side<'a>, case: usize, columns: &Columns) -> Trials<'a> {
+    Trials::new(side.trials(case), side.after(case), columns.clone())
 }
 
 /// Whether both sides have trials, and not all of them have the same score.

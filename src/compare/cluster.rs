@@ -15,9 +15,8 @@ pub fn clusters<'a>(subjects: &[SubjectSummary<'a>], names: &[&'a str]) -> Vec<C
                     continue;
                 }
                 let check = found.failing_check(names);
-                let before = found.baseline_trial().map_or("", |trial| trial.output);
-                let now = found.worst_trial().map_or("", |trial| trial.output);
-                let change = Change::of(before, now);
+                let before = found.baseline_output().unwrap_or_default();
+                let change = Change::of(&before, &found.output());
                 let place = Place { subject, case };
                 let mut known = clusters.iter_mut();
                 match known.find(|other| (other.check, other.change) == (check, change)) {

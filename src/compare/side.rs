@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::metric::Measure;
 use crate::exchange::Outcome;
 use crate::golden::Case;
+use crate::history::answers::TextDigest;
 use crate::history::run::{Header, Origin, Run, SubjectRecord, TrialRecord};
 
 /// One subject of one run.
@@ -92,13 +93,15 @@ impl<'a> Side<'a> {
 
     /// The trials of a case that were drawn to confirm or clear it.
     pub(super) fn fresh(&self, case: usize) -> impl Iterator<Item = &'a TrialRecord> {
-        // They follow the others of the case, whose range may have been shortened.
+        self.after(case).iter().filter(|trial| trial.fresh)
+    }
+
+    /// What follows the trials of a case, whose range may have been shortened: those that were drawn to confirm or clear
+    /// it are among it.
+    pub(super) fn after(&self, case: usize) -> &'a [TrialRecord] {
         let rest = &self.run.trials[self.ranges[case].end..];
-        let (index, is_own) = (self.index, move |trial: &&TrialRecord| trial.case == case);
-        rest.iter()
-            .take_while(move |trial| trial.subject == index)
-            .take_while(is_own)
-            .filter(|trial| trial.fresh)
+        let is_own = |trial: &&TrialRecord| trial.subject == self.index && trial.case == case;
+        &rest[..rest.iter().take_while(is_own).count()]
     }
 
     /// The same with metrics that are about one case.
@@ -193,14 +196,20 @@ impl<'a> Side<'a> {
     }
 
     /// The outputs of a case in a form in which equal ones are equal.
-    pub(super) fn outputs(&self, case: usize) -> Vec<String> {
-        let usable = self
-            .trials(case)
-            .iter()
-            .filter(|trial| trial.outcome.is_measured());
-        usable
-            .map(|trial| trial.output().replace("\r\n", "\n"))
-            .collect()
+    pub(super) fn outputs(&self, case: usize) -> Vec<TextDigest> {
+        let features = self.usable(case).filter_map(TrialRecord::features);
+        features.map(|features| features.text).collect()
+    }
+
+    /// The texts of these outputs.
+    pub(super) fn texts(&self, case: usize) -> Vec<String> {
+        let texts = self.usable(case).map(TrialRecord::output);
+        texts.map(|text| text.replace("\r\n", "\n")).collect()
+    }
+
+    fn usable(&self, case: usize) -> impl Iterator<Item = &'a TrialRecord> {
+        let trials = self.trials(case).iter();
+        trials.filter(|trial| trial.outcome.is_measured())
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::trials::Trials;
 use crate::digest::Digest;
 use crate::exchange::{Outcome, ToolCall};
 use crate::history::change::Change;
@@ -550,28 +551,33 @@ pub struct CaseSummary<'a> {
     /// The approved output.
     pub expected: Option<&'a Value>,
     /// Its trials.
-    pub trials: Vec<TrialSummary<'a>>,
+    pub trials: Trials<'a>,
     /// Its trials in the baseline.
-    pub trials_before: Vec<TrialSummary<'a>>,
+    pub trials_before: Trials<'a>,
 }
 
 impl<'a> CaseSummary<'a> {
     /// The trial that shows best what is wrong with the case: the first that fails, else the first without a result,
     /// else the first.
-    pub fn worst_trial(&self) -> Option<&TrialSummary<'a>> {
-        let trials = &self.trials;
-        let failing = trials.iter().find(|trial| trial.passed == Some(false));
-        failing
-            .or_else(|| trials.iter().find(|trial| !trial.outcome.is_measured()))
-            .or(trials.first())
+    pub fn worst_trial(&self) -> Option<TrialSummary<'a>> {
+        self.trials.worst()
     }
 
     /// The trial of the baseline that an output is best compared with: the first that passes, else the first with a
     /// result.
-    pub fn baseline_trial(&self) -> Option<&TrialSummary<'a>> {
-        let trials = &self.trials_before;
-        let passing = trials.iter().find(|trial| trial.passed == Some(true));
-        passing.or_else(|| trials.iter().find(|trial| trial.outcome.is_measured()))
+    pub fn baseline_trial(&self) -> Option<TrialSummary<'a>> {
+        self.trials_before.best()
+    }
+
+    /// The output of the worst trial; empty where there is none.
+    pub fn output(&self) -> String {
+        self.worst_trial()
+            .map_or_else(String::new, |trial| trial.output)
+    }
+
+    /// The output of the baseline that it is best compared with.
+    pub fn baseline_output(&self) -> Option<String> {
+        self.baseline_trial().map(|trial| trial.output)
     }
 
     /// The first check that the worst trial fails, of these names of metrics.
@@ -610,12 +616,12 @@ pub struct TrialSummary<'a> {
     /// Where its answer came from.
     pub origin: &'a Origin,
     /// The text of the answer.
-    pub output: &'a str,
+    pub output: String,
     /// How much of the answer differs, where it is withheld.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed: Option<Changed>,
     /// The tools that it called.
-    pub tool_calls: &'a [ToolCall],
+    pub tool_calls: Vec<ToolCall>,
     /// Why there is no answer.
     pub failure: Option<String>,
     /// Whether all checks passed; `None` where there is no result or no check.

@@ -1,5 +1,7 @@
 //! What comparisons conclude, on small runs made by hand.
 
+use std::sync::LazyLock;
+
 use serde_json::json;
 
 use super::summary::{CaseVerdict, Estimate, Summary, Verdict};
@@ -7,6 +9,7 @@ use super::{Compared, summarize};
 use crate::digest::Digest;
 use crate::exchange::{Answered, Failure, FailureKind, Outcome, Reply, Response, WireFormat};
 use crate::golden::Case;
+use crate::history::answers::{Answers, Kept};
 use crate::history::run::{Header, Origin, Run, Status, SubjectRecord, TrialRecord};
 use crate::plan::selection::Selection;
 use crate::plan::{Grade, Graded, Metric};
@@ -128,14 +131,20 @@ fn trial(case: usize, repeat: usize, outcome: char) -> TrialRecord {
         },
         reason: None,
         address: None,
-        answer: Some(Answered {
-            reply,
-            attempts: 1,
-            latency_ms: 1.0,
-            first_token_ms: None,
-            sent_at: 0,
-        }),
+        answer: Some(kept(reply)),
     }
+}
+
+fn kept(reply: Reply) -> Kept {
+    static ANSWERS: LazyLock<Answers> = LazyLock::new(Answers::default);
+    let answered = Answered {
+        reply,
+        attempts: 1,
+        latency_ms: 1.0,
+        first_token_ms: None,
+        sent_at: 0,
+    };
+    ANSWERS.keep(&answered).unwrap()
 }
 
 fn with_gate(mut run: Run, gate: GateRule) -> Run {
@@ -217,17 +226,8 @@ fn enough_equal_trials_rule_a_drop_out() {
 #[test]
 fn the_same_answers_pass_however_few_they_are() {
     let same = |id| {
-        let mut run = run(id, &["1", "0"]);
-        for trial in &mut run.trials {
-            if let Some(Answered {
-                reply: Reply::Response(response),
-                ..
-            }) = &mut trial.answer
-            {
-                response.text = "same".into();
-            }
-        }
-        run
+        let run = run(id, &["1", "0"]);
+        saying(run, |_| "same".into())
     };
     compare(&same("b"), Some(&same("a")), |summary| {
         assert_eq!(summary.verdict, Verdict::Pass);
@@ -591,12 +591,10 @@ fn a_rare_failure_that_cannot_be_ruled_out_says_how_many_trials_it_takes() {
 /// Gives all answers of a run the text for their case.
 fn saying(mut run: Run, text: impl Fn(usize) -> String) -> Run {
     for trial in &mut run.trials {
-        if let Some(Answered {
-            reply: Reply::Response(response),
-            ..
-        }) = &mut trial.answer
-        {
-            response.text = text(trial.case);
+        if trial.features().is_some() {
+            trial.answer = Some(kept(Reply::Response(Box::new(Response::of(text(
+                trial.case,
+            ))))));
         }
     }
     run
@@ -694,7 +692,7 @@ fn what_was_recorded_with_texts_withheld_stays_so_and_its_verdicts_are_those_of_
     let withheld = serde_json::to_string(&one).unwrap();
     assert_eq!(withheld, serde_json::to_string(&other).unwrap());
     assert_eq!(open, [(one.headline.clone(), one.suites[0].clusters.len())]);
-    let trial = &one.suites[0].subjects[0].cases[0].trials[0];
+    let trial = &one.suites[0].subjects[0].cases[0].worst_trial().unwrap();
     assert_eq!(trial.output, "[withheld: 5 characters]");
     assert!(
         trial

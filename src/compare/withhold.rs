@@ -5,9 +5,9 @@
 
 use serde_json::{Map, Value};
 
-use super::summary::{Changed, SuiteSummary};
+use super::summary::SuiteSummary;
+use super::trials::Against;
 use crate::digest::Digest;
-use crate::exchange::ToolCall;
 use crate::text::diff::Diff;
 
 /// Bytes of a block of SHA-256.
@@ -46,7 +46,6 @@ impl Key {
 #[derive(Debug, Default)]
 pub struct Stand {
     texts: Vec<String>,
-    calls: Vec<Vec<ToolCall>>,
     inputs: Vec<Map<String, Value>>,
     goldens: Vec<Value>,
 }
@@ -54,10 +53,8 @@ pub struct Stand {
 /// A place of a summary that holds a text from outside.
 enum Place<'s, 'a> {
     Text(&'s mut &'a str),
-    Calls(&'s mut &'a [ToolCall]),
     Input(&'s mut &'a Map<String, Value>),
     Golden(&'s mut &'a Value),
-    Own(&'s mut String),
 }
 
 impl Stand {
@@ -67,16 +64,6 @@ impl Stand {
         let mut stand = Self::default();
         visit(suite, &mut |place| match place {
             Place::Text(text) => stand.texts.push(withheld(text, key)),
-            Place::Calls(calls) => stand.calls.push(
-                calls
-                    .iter()
-                    .map(|call| ToolCall {
-                        id: String::new(),
-                        name: withheld(&call.name, key),
-                        arguments: withheld(&call.arguments, key),
-                    })
-                    .collect(),
-            ),
             Place::Input(input) => stand.inputs.push(
                 input
                     .iter()
@@ -84,30 +71,27 @@ impl Stand {
                     .collect(),
             ),
             Place::Golden(golden) => stand.goldens.push(withheld_value(golden, key)),
-            Place::Own(text) => *text = withheld(text, key),
         });
         stand
     }
 
     /// Puts it there. The places are those that [`Stand::of`] has seen, in the same order.
-    pub(super) fn put<'a>(&'a self, suite: &mut SuiteSummary<'a>) {
-        let (mut texts, mut calls) = (self.texts.iter(), self.calls.iter());
+    pub(super) fn put<'a>(&'a self, suite: &mut SuiteSummary<'a>, key: Option<&'a Key>) {
+        withhold_trials(suite, key);
+        let mut texts = self.texts.iter();
         let (mut inputs, mut goldens) = (self.inputs.iter(), self.goldens.iter());
         let seen = "the same places were visited before";
         visit(suite, &mut |place| match place {
             Place::Text(text) => *text = texts.next().expect(seen),
-            Place::Calls(of) => *of = calls.next().expect(seen),
             Place::Input(input) => *input = inputs.next().expect(seen),
             Place::Golden(golden) => *golden = goldens.next().expect(seen),
-            Place::Own(_) => {}
         });
-        clear_reasons(suite);
         suite.eyes_off = true;
     }
 }
 
 /// `[withheld: 412 characters, 9c41be0f77d2]`; nothing for an empty text.
-fn withheld(text: &str, key: Option<&Key>) -> String {
+pub(super) fn withheld(text: &str, key: Option<&Key>) -> String {
     let size = text.chars().count();
     match key {
         _ if size == 0 => String::new(),
@@ -135,30 +119,21 @@ fn visit<'a>(suite: &mut SuiteSummary<'a>, see: &mut dyn FnMut(Place<'_, 'a>)) {
             if let Some(golden) = &mut case.expected {
                 see(Place::Golden(golden));
             }
-            for trial in case.trials.iter_mut().chain(&mut case.trials_before) {
-                see(Place::Text(&mut trial.output));
-                see(Place::Calls(&mut trial.tool_calls));
-                if let Some(failure) = &mut trial.failure {
-                    see(Place::Own(failure));
-                }
-            }
         }
     }
 }
 
-/// What a scorer or a call says of a text may quote it.
-fn clear_reasons(suite: &mut SuiteSummary<'_>) {
+/// Trials are read later, and then without their texts. Why a case is what it is may quote them.
+fn withhold_trials<'a>(suite: &mut SuiteSummary<'a>, key: Option<&'a Key>) {
     let cases = suite
         .subjects
         .iter_mut()
         .flat_map(|subject| &mut subject.cases);
     for case in cases {
         case.why.clear();
-        for trial in case.trials.iter_mut().chain(&mut case.trials_before) {
-            for score in trial.scores.iter_mut().flatten() {
-                score.note = None;
-            }
-        }
+        let (golden, before) = (case.expected, case.trials_before.clone());
+        case.trials.withhold(key, Some(Against { golden, before }));
+        case.trials_before.withhold(key, None);
     }
 }
 
@@ -168,20 +143,6 @@ fn note_changes(suite: &mut SuiteSummary<'_>) {
         subject.template_changed = subject
             .template_before
             .map(|before| Diff::of(before, subject.template).share());
-        for case in &mut subject.cases {
-            let before = case.baseline_trial().map(|trial| trial.output);
-            let golden = case.expected.map(|golden| match golden {
-                Value::String(text) => text.clone(),
-                other => format!("{other:#}"),
-            });
-            for trial in &mut case.trials {
-                let share = |old: &str| Diff::of(old, trial.output).share();
-                trial.changed = Some(Changed {
-                    golden: golden.as_deref().map(share),
-                    baseline: before.map(share),
-                });
-            }
-        }
     }
 }
 

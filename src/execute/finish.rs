@@ -12,6 +12,7 @@ use crate::engine::endpoint::now_ms;
 use crate::error::Result;
 use crate::exchange::{Answered, Outcome};
 use crate::golden::Case;
+use crate::history::answers::Kept;
 use crate::history::recording;
 use crate::history::run::{Header, Origin, Run, Status, TrialRecord};
 use crate::plan::grading::Given;
@@ -48,7 +49,7 @@ pub(super) fn grade_wave(plan: &Plan, order: &mut Progressing, wave: Wave) {
                 trial,
                 address,
                 origin,
-                answered: answer,
+                kept: answer,
             };
             answered.record(plan, &replies, &rivals)
         } else {
@@ -101,14 +102,12 @@ struct Answer {
     trial: Trial,
     address: Digest,
     origin: Origin,
-    answered: Answered,
+    kept: Kept,
 }
 
 impl Answer {
     fn record(self, plan: &Plan, replies: &Replies, rivals: &Rivals) -> TrialRecord {
-        let Self {
-            trial, answered, ..
-        } = self;
+        let (trial, answered) = (self.trial, self.kept.read());
         let given = given(plan, trial, &answered, rivals);
         TrialRecord {
             subject: trial.subject,
@@ -121,7 +120,7 @@ impl Answer {
             grades: plan.grade(&given, replies),
             reason: None,
             address: Some(self.address),
-            answer: Some(answered),
+            answer: Some(self.kept),
         }
     }
 }
@@ -163,8 +162,9 @@ fn unanswered(trial: Trial, outcome: Outcome, reason: &str) -> TrialRecord {
 /// The models that the endpoint said had served the trials of a subject.
 fn served(trials: &[TrialRecord], subject: usize) -> Vec<String> {
     let own = trials.iter().filter(|trial| trial.subject == subject);
-    let models = own.filter_map(|trial| trial.answer.as_ref()?.reply.response()?.model.clone());
-    models.collect::<BTreeSet<String>>().into_iter().collect()
+    let models = own.filter_map(|trial| trial.features()?.version.model.as_ref());
+    let models: BTreeSet<&String> = models.collect();
+    models.into_iter().cloned().collect()
 }
 
 /// Grades the answers of a finished run again, with the scorers of the plan, as a run of its own; no call is made. What
@@ -263,7 +263,10 @@ pub(super) fn must_regrade(plan: &Plan, header: &Header, baseline: &Run) -> bool
 fn graded_again(plan: &Plan, run: &Run, stored: &Stored) -> (Vec<Case>, Vec<TrialRecord>) {
     let twins = twins(plan, run);
     let trials = run.trials.iter().map(|trial| {
-        let given = given_again(&twins, trial, &stored.rivals);
+        let answered = trial.answer.as_ref().map(Kept::read);
+        let given = answered
+            .as_ref()
+            .and_then(|answered| given_again(&twins, (trial, answered), &stored.rivals));
         let grades = given.map(|given| plan.grade(&given, &stored.replies));
         TrialRecord {
             grades: grades.unwrap_or_default(),
@@ -298,7 +301,7 @@ pub(super) fn twins(plan: &Plan, run: &Run) -> Vec<Option<usize>> {
 /// What is graded again of a trial of an earlier run.
 pub(super) fn given_again<'a>(
     twins: &[Option<usize>],
-    trial: &'a TrialRecord,
+    (trial, answered): (&TrialRecord, &'a Answered),
     rivals: &'a Rivals,
 ) -> Option<Given<'a>> {
     let place = Trial {
@@ -310,7 +313,7 @@ pub(super) fn given_again<'a>(
     Some(Given {
         case: twins[trial.case]?,
         repeat: trial.repeat,
-        answered: trial.answer.as_ref()?,
+        answered,
         cost: trial.cost,
         rival: rivals.of(place),
     })
@@ -323,7 +326,7 @@ pub fn recording_of(plan: &Plan, run: &Run) -> Result<Vec<recording::Line>> {
         let Some(answer) = trial
             .answer
             .as_ref()
-            .filter(|answer| answer.reply.response().is_some())
+            .filter(|answer| answer.features().is_some())
         else {
             continue;
         };
@@ -336,7 +339,7 @@ pub fn recording_of(plan: &Plan, run: &Run) -> Result<Vec<recording::Line>> {
                 answers: BTreeMap::new(),
             }),
         };
-        line.answers.insert(trial.repeat, answer.clone());
+        line.answers.insert(trial.repeat, answer.read());
     }
     Ok(lines.into_values().collect())
 }

@@ -9,6 +9,7 @@ use crate::digest::Digest;
 use crate::engine::{Event, Job};
 use crate::error::{Diagnostic, Error, Result};
 use crate::exchange::{Answered, Exchange};
+use crate::history::answers::Kept;
 use crate::history::recording;
 use crate::history::run::{Header, Origin, Run};
 use crate::history::store::History;
@@ -48,15 +49,11 @@ impl Rivals {
             let source = &baseline.cases[trial.case];
             let case = places.get(source.id.as_str()).copied();
             let case = case.filter(|case| cases[*case].vars == source.vars);
-            let response = trial
-                .answer
-                .as_ref()
-                .and_then(|answer| answer.reply.response());
             if let (Some(subject), Some(case), Some(response)) =
-                (twins[trial.subject], case, response)
+                (twins[trial.subject], case, trial.response())
             {
                 let place = (subject, case, trial.repeat);
-                rivals.0.insert(place, response.text.clone());
+                rivals.0.insert(place, response.text);
             }
         }
         rivals
@@ -88,7 +85,11 @@ pub async fn stored(
     loop {
         let mut wanted = HashSet::new();
         for trial in &run.trials {
-            if let Some(given) = finish::given_again(&twins, trial, &stored.rivals) {
+            let answered = trial.answer.as_ref().map(Kept::read);
+            let given = answered.as_ref().and_then(|answered| {
+                finish::given_again(&twins, (trial, answered), &stored.rivals)
+            });
+            if let Some(given) = given {
                 let questions = plan.questions(&given, &stored.replies);
                 wanted.extend(questions.iter().map(Question::address));
             }
@@ -99,12 +100,7 @@ pub async fn stored(
             return Ok(stored);
         }
         for (address, (_, answer)) in found {
-            let answer = Box::new(answer);
-            let told = Told::Answered {
-                answer,
-                live: false,
-            };
-            stored.replies.tell(address, told);
+            stored.replies.tell(address, answered(answer.read(), false));
         }
     }
 }
@@ -201,6 +197,7 @@ impl Execution<'_> {
             count += known.len();
             let mut replayed = Vec::new();
             for (address, (origin, answer)) in known {
+                let answer = answer.read();
                 if origin == Origin::Replayed {
                     replayed.push(Exchange {
                         call: own[&address].call.clone(),
@@ -302,7 +299,8 @@ fn wanted(plans: &[Plan], waves: &[Wave]) -> Vec<Wanted> {
             let Some((_, answer)) = wave.known.get(address) else {
                 continue;
             };
-            let given = finish::given(plan, *trial, answer, &wave.rivals);
+            let answered = answer.read();
+            let given = finish::given(plan, *trial, &answered, &wave.rivals);
             let questions = plan.questions(&given, &wave.replies).into_iter();
             wanted.extend(
                 questions
@@ -338,9 +336,9 @@ fn rivals(under_way: &[Progressing], waves: &[Wave], order: usize) -> Rivals {
         let subject = header.twin(&run.header.subjects[trial.subject]);
         let twin = subject.map(|subject| Trial { subject, ..*trial });
         let answer = twin.and_then(|twin| waves[other].known.get(&under_way[other].address(twin)));
-        if let Some(response) = answer.and_then(|(_, answer)| answer.reply.response()) {
+        if let Some(response) = answer.and_then(|(_, answer)| answer.read().reply.into_response()) {
             let place = (trial.subject, trial.case, trial.repeat);
-            rivals.0.insert(place, response.text.clone());
+            rivals.0.insert(place, response.text);
         }
     }
     rivals

@@ -1,5 +1,6 @@
 //! One wave of calls: what is known is looked up, what is missing is called, all of it is graded.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -8,7 +9,8 @@ use super::{Execution, Progress, Progressing, Source, finish};
 use crate::digest::Digest;
 use crate::engine::{Event, Job};
 use crate::error::{Diagnostic, Error, Result};
-use crate::exchange::{Answered, Call, Exchange, Outcome};
+use crate::exchange::{Call, Exchange, Outcome};
+use crate::history::answers::Kept;
 use crate::history::recording;
 use crate::history::run::{Origin, Role};
 use crate::plan::{Plan, Trial};
@@ -21,7 +23,7 @@ pub(super) const TOGETHER: usize = 500;
 const SEED: u64 = 42;
 
 /// An answer with where it came from.
-pub(super) type Known = HashMap<Digest, (Origin, Answered)>;
+pub(super) type Known = HashMap<Digest, (Origin, Kept)>;
 
 /// The trials of one order in a wave, with what is known of them.
 pub(super) struct Wave {
@@ -144,7 +146,9 @@ impl Execution<'_> {
             .into_iter()
             .filter(|(address, _)| wanted.contains(address))
         {
-            known.entry(address).or_insert((Origin::Replayed, answer));
+            if let Entry::Vacant(entry) = known.entry(address) {
+                entry.insert((Origin::Replayed, self.history.scratch().keep(&answer)?));
+            }
         }
         Ok(())
     }
@@ -184,7 +188,7 @@ impl Execution<'_> {
                 batch.push(Exchange {
                     call,
                     repeat: trial.repeat,
-                    answer: answer.clone(),
+                    answer: answer.read(),
                     cost: None,
                 });
             }
@@ -228,6 +232,7 @@ impl Execution<'_> {
             let (order, trial) = places[job.key];
             Ok(Call::new(plans[order].request(trial.subject, trial.case)?))
         });
+        let mut kept = Ok(());
         let on_event = |event| {
             progress(Progress::Event(&event));
             match event {
@@ -238,7 +243,10 @@ impl Execution<'_> {
                     ..
                 } => {
                     let known = &mut waves[jobs[key].order].known;
-                    known.insert(address, (Origin::Live, answer));
+                    match self.history.scratch().keep(&answer) {
+                        Ok(answer) => drop(known.insert(address, (Origin::Live, answer))),
+                        Err(error) => kept = Err(error),
+                    }
                 }
                 Event::GivenUp {
                     key,
@@ -252,7 +260,8 @@ impl Execution<'_> {
                 Event::Retry { .. } => {}
             }
         };
-        self.engine.run(render, by_alias, on_event).await
+        self.engine.run(render, by_alias, on_event).await?;
+        kept
     }
 }
 

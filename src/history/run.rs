@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::answers::{Features, Kept};
 use super::point::SeriesMeans;
 use crate::digest::Digest;
-use crate::exchange::{Answered, Outcome, WireFormat};
+use crate::exchange::{Outcome, Response, WireFormat};
 use crate::golden::Case;
 use crate::plan::selection::Selection;
 use crate::plan::{ERROR_RATE, Grade, Graded, Metric};
@@ -243,9 +244,9 @@ pub struct TrialRecord {
     /// The address of its exchange.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Digest>,
-    /// Its answer; kept with the exchange, not here.
+    /// Its answer; in the history it stands with the exchange.
     #[serde(skip)]
-    pub answer: Option<Answered>,
+    pub answer: Option<Kept>,
 }
 
 /// Where the answer of a trial came from.
@@ -313,11 +314,19 @@ impl Run {
 
 impl TrialRecord {
     /// The text of the answer; empty where there is none.
-    pub fn output(&self) -> &str {
-        self.answer
-            .as_ref()
-            .and_then(|answer| answer.reply.response())
-            .map_or("", |response| &response.text)
+    pub fn output(&self) -> String {
+        self.response()
+            .map_or_else(String::new, |response| response.text)
+    }
+
+    /// The response, where there is one.
+    pub fn response(&self) -> Option<Response> {
+        self.answer.as_ref()?.read().reply.into_response()
+    }
+
+    /// What is asked of every response, where there is one.
+    pub fn features(&self) -> Option<&Features> {
+        self.answer.as_ref()?.features()
     }
 
     /// Its scores, each with the index of its metric in [`Header::metrics`].

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::answers::{Answers, Kept};
 use super::run::{Header, Run, TrialRecord};
 use crate::digest::Digest;
 use crate::document::Source;
@@ -68,7 +69,10 @@ pub fn write(run: &Run, out: &mut impl Write) -> io::Result<()> {
     for trial in &run.trials {
         line(&Line::Trial {
             trial: Cow::Borrowed(trial),
-            answer: trial.answer.as_ref().map(Cow::Borrowed),
+            answer: trial
+                .answer
+                .as_ref()
+                .map(|answer| Cow::Owned(answer.read())),
         })?;
     }
     Ok(())
@@ -79,6 +83,7 @@ pub fn parse(source: &Source) -> Result<Run> {
     let mut header = None;
     let mut cases = Vec::new();
     let mut trials = Vec::new();
+    let answers = Answers::default();
     let mut start = 0;
     for text in source.text.split_inclusive('\n') {
         let refuse = |message: &str, error: Option<&serde_json::Error>| {
@@ -106,7 +111,7 @@ pub fn parse(source: &Source) -> Result<Run> {
                 Line::Case(case) => cases.push(case.into_owned()),
                 Line::Trial { trial, answer } => {
                     trials.push(TrialRecord {
-                        answer: answer.map(Cow::into_owned),
+                        answer: answer.map(|answer| answers.keep(&answer)).transpose()?,
                         ..trial.into_owned()
                     });
                 }
@@ -149,7 +154,7 @@ pub fn parse_foreign(source: &Source) -> Result<Run> {
         }
     }
     Workspace::check_inside(file, place.clone())?;
-    let mut known: HashMap<Digest, &Answered> = HashMap::new();
+    let mut known: HashMap<Digest, &Kept> = HashMap::new();
     for trial in &run.trials {
         let Some(answer) = &trial.answer else {
             continue;

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::answers::{Answers, Kept};
 use super::ownership::Ownership;
 use super::point::{Point, SeriesMeans};
 use super::run::{Header, Run, Status, TrialRecord};
@@ -33,6 +34,7 @@ const READ_TOGETHER: usize = 5_000;
 #[derive(Debug, Clone)]
 pub struct History {
     database: Database,
+    scratch: Answers,
 }
 
 /// Which run a suite is compared with unless another is named, and who said so.
@@ -57,6 +59,7 @@ impl History {
                 let server = postgres::Server::open(url, place).await?;
                 Ok(Self {
                     database: Database::Postgres(Arc::new(server)),
+                    scratch: Answers::default(),
                 })
             }
         }
@@ -77,7 +80,13 @@ impl History {
         let file = sqlite::File::open(path).await?;
         Ok(Self {
             database: Database::Sqlite(file),
+            scratch: Answers::default(),
         })
+    }
+
+    /// Where the answers of its runs are while this process works on them.
+    pub fn scratch(&self) -> &Answers {
+        &self.scratch
     }
 
     /// Takes the runs of an invocation for this process; two processes that make the same run would pay twice. The
@@ -159,7 +168,7 @@ impl History {
         &self,
         addresses: &[Digest],
         run: Option<&str>,
-    ) -> Result<HashMap<Digest, (String, Answered)>> {
+    ) -> Result<HashMap<Digest, (String, Kept)>> {
         let dialect = self.database.dialect();
         let mut found = HashMap::new();
         for batch in addresses.chunks(BATCH) {
@@ -178,7 +187,7 @@ impl History {
             for row in &self.database.run(statement).await? {
                 let answer: Answered = from_json(get(row, "answer")?)?;
                 let address = digest_of(get(row, "address")?)?;
-                found.insert(address, (get(row, "run")?, answer));
+                found.insert(address, (get(row, "run")?, self.scratch.keep(&answer)?));
             }
         }
         Ok(found)
@@ -460,8 +469,9 @@ impl History {
             for row in &rows {
                 let trial: TrialRecord = from_json(get(row, "body")?)?;
                 let answer: Option<&str> = get(row, "answer")?;
+                let keep = |answer| self.scratch.keep(&from_json(answer)?);
                 trials.push(TrialRecord {
-                    answer: answer.map(from_json).transpose()?,
+                    answer: answer.map(keep).transpose()?,
                     ..trial
                 });
             }

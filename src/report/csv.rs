@@ -106,7 +106,7 @@ pub fn write_trials(summary: &Summary<'_>, out: impl Write) -> io::Result<()> {
     for suite in &summary.suites {
         for subject in &suite.subjects {
             for case in &subject.cases {
-                for trial in &case.trials {
+                for trial in case.trials.iter() {
                     let of = Of {
                         suite,
                         subject,
@@ -114,9 +114,9 @@ pub fn write_trials(summary: &Summary<'_>, out: impl Write) -> io::Result<()> {
                         side: "now",
                         run: suite.run.id,
                     };
-                    trial_row(&mut row, &of, trial)?;
+                    trial_row(&mut row, &of, &trial)?;
                 }
-                for trial in &case.trials_before {
+                for trial in case.trials_before.iter() {
                     let of = Of {
                         suite,
                         subject,
@@ -124,7 +124,7 @@ pub fn write_trials(summary: &Summary<'_>, out: impl Write) -> io::Result<()> {
                         side: "before",
                         run: suite.baseline.as_ref().map_or("", |run| run.id),
                     };
-                    trial_row(&mut row, &of, trial)?;
+                    trial_row(&mut row, &of, &trial)?;
                 }
             }
         }
@@ -160,7 +160,7 @@ fn case_row<W: Write>(
     row.text(&case.tags.join("; "))?;
     row.text(case.verdict.name())?;
     row.text(&case.why)?;
-    row.text(&worst.map_or_else(String::new, |trial| {
+    row.text(&worst.as_ref().map_or_else(String::new, |trial| {
         pick::failed_checks(trial, &suite.metric_names).join("; ")
     }))?;
     row.passed(Some(case.passed))?;
@@ -168,8 +168,8 @@ fn case_row<W: Write>(
     row.real(case.p)?;
     row.text(&serde_json::to_string(case.input)?)?;
     row.text(&case.expected.map_or(Cow::Borrowed(""), value_text))?;
-    row.text(worst.map_or("", |trial| trial.output))?;
-    row.text(case.baseline_trial().map_or("", |trial| trial.output))?;
+    row.text(worst.as_ref().map_or("", |trial| &trial.output))?;
+    row.text(&case.baseline_output().unwrap_or_default())?;
     row.real(case.disagreement)?;
     row.text(if case.critical { "true" } else { "" })?;
     row.text(if case.must_pass { "true" } else { "" })?;
@@ -213,11 +213,11 @@ fn trial_row<W: Write>(
     row.text(origin)?;
     row.text(origin_run)?;
     row.text(trial.failure.as_deref().unwrap_or_default())?;
-    row.text(trial.output)?;
+    row.text(&trial.output)?;
     if trial.tool_calls.is_empty() {
         row.text("")?;
     } else {
-        row.text(&serde_json::to_string(trial.tool_calls)?)?;
+        row.text(&serde_json::to_string(&trial.tool_calls)?)?;
     }
     row.end()
 }

@@ -110,15 +110,11 @@ fn shown(
     let has_failed = matches!(test.standing, Standing::Failed | Standing::Errored);
     if has_failed && *detailed > 0 {
         *detailed -= 1;
-        let now = case
-            .worst_trial()
-            .map_or("", |trial| head(trial.output, LONGEST).0);
-        let before = case
-            .baseline_trial()
-            .map(|trial| head(trial.output, LONGEST).0);
-        let trace = before.map_or_else(
+        let now = case.output();
+        let now = head(&now, LONGEST).0;
+        let trace = case.baseline_output().map_or_else(
             || visible(now),
-            |before| visible(&Diff::of(before, now).marked()),
+            |before| visible(&Diff::of(head(&before, LONGEST).0, now).marked()),
         );
         put("trace", trace.into());
         lines.extend(

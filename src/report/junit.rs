@@ -124,15 +124,15 @@ fn add_case(
 
 /// What the answer is, and what it was.
 fn details(case: &CaseSummary<'_>) -> String {
-    let now = case.worst_trial().map_or("", |trial| trial.output);
+    let now = case.output();
     let mut shown = visible(head(&case.why, LONGEST).0);
-    if let Some(before) = case.baseline_trial().filter(|_| !now.is_empty()) {
-        let (old, new) = (head(before.output, LONGEST).0, head(now, LONGEST).0);
+    if let Some(before) = case.baseline_output().filter(|_| !now.is_empty()) {
+        let (old, new) = (head(&before, LONGEST).0, head(&now, LONGEST).0);
         shown.push_str("\n\nbaseline against this run: ");
         shown.push_str(&visible(&Diff::of(old, new).marked()));
     } else if !now.is_empty() {
         shown.push_str("\n\n");
-        shown.push_str(&visible(head(now, LONGEST).0));
+        shown.push_str(&visible(head(&now, LONGEST).0));
     }
     shown
 }

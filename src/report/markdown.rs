@@ -345,17 +345,17 @@ fn difference(case: &CaseSummary<'_>) -> String {
         let _ = write!(title, " · {}", escaped(&marks));
     }
     paragraph(&mut part, &title);
-    let now = case.worst_trial().map_or("", |trial| trial.output);
+    let now = case.output();
     let mut text = head(&case.why, LONGEST_LINE).0.to_owned();
     if !text.is_empty() {
         text.push_str("\n\n");
     }
-    match case.baseline_trial() {
+    match case.baseline_output() {
         Some(before) => {
-            let (old, new) = (head(before.output, LONGEST).0, head(now, LONGEST).0);
+            let (old, new) = (head(&before, LONGEST).0, head(&now, LONGEST).0);
             text.push_str(&Diff::of(old, new).marked());
         }
-        None => text.push_str(head(now, LONGEST).0),
+        None => text.push_str(head(&now, LONGEST).0),
     }
     part.push_str(&fence(&text));
     part

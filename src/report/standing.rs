@@ -144,8 +144,7 @@ pub(super) fn trials(case: &CaseSummary<'_>) -> String {
 
 /// The milliseconds that the trials of a case took together.
 pub(super) fn spent_ms(case: &CaseSummary<'_>) -> f64 {
-    let trials = case.trials.iter();
-    trials.filter_map(|trial| trial.latency_ms).sum()
+    case.trials.latencies().sum()
 }
 
 /// The trials of a flaky case that failed, with what is said of each: `trial 2: expected "billing"`.
@@ -159,7 +158,7 @@ pub(super) fn flaky_failures(case: &CaseSummary<'_>, names: &[&str]) -> Vec<Stri
         .filter(|trial| trial.passed == Some(false));
     failed
         .map(|trial| {
-            let checks = pick::failed_checks(trial, names).join(", ");
+            let checks = pick::failed_checks(&trial, names).join(", ");
             format!("trial {}: {checks} failed", trial.repeat)
         })
         .collect()

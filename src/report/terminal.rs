@@ -308,14 +308,14 @@ impl Screen {
 
     /// The words that differ from the baseline, or both texts where that is more readable.
     fn difference(&mut self, case: &CaseSummary<'_>) {
-        let now = case.worst_trial().map_or("", |trial| trial.output);
-        let Some(before) = case.baseline_trial() else {
+        let now = case.output();
+        let Some(before) = case.baseline_output() else {
             let mut line = Line::new();
-            line.add(&one_line(head(now, LONGEST).0), Look::Plain);
+            line.add(&one_line(head(&now, LONGEST).0), Look::Plain);
             self.some_lines(&line, DIFF_LINES);
             return;
         };
-        let diff = Diff::of(head(before.output, LONGEST).0, head(now, LONGEST).0);
+        let diff = Diff::of(head(&before, LONGEST).0, head(&now, LONGEST).0);
         match diff.kind {
             Kind::Same | Kind::SameData | Kind::Whitespace(_) => {
                 self.some_lines(&Line::said("the same text as before"), 1);

@@ -1,6 +1,8 @@
 //! One dummy [`Summary`] for the tests of all formats: a regressed subject, one that passes, a first run, and the
 //! worst texts that a model can write.
 
+use std::sync::OnceLock;
+
 use serde_json::{Map, Value, json};
 
 use super::show::is_control;
@@ -8,14 +10,17 @@ use super::show::is_control;
 use crate::compare::cluster::clusters;
 use crate::compare::summary::{
     CaseSummary, CaseVerdict, Chance, Estimate, Exit, FORMAT, GateSummary, GroupSummary,
-    LimitVerdict, MetricSummary, MustPass, Passed, RunFacts, ScoreSummary, Settle, SubjectSummary,
-    SuiteSummary, Summary, TrialSummary, Verdict,
+    LimitVerdict, MetricSummary, MustPass, Passed, RunFacts, Settle, SubjectSummary, SuiteSummary,
+    Summary, Verdict,
 };
+use crate::compare::trials::{Columns, Trials};
 use crate::digest::Digest;
-use crate::exchange::{Outcome, ToolCall};
+use crate::exchange::{Answered, Failure, FailureKind, Outcome, Reply, Response, ToolCall, Usage};
+use crate::history::answers::Answers;
 use crate::history::change::Change;
-use crate::history::run::{Git, Origin, Status};
-use crate::scorer::Unit;
+use crate::history::run::{Git, Origin, Status, TrialRecord};
+use crate::plan::{Grade, Graded, Metric};
+use crate::scorer::{Score, Unit};
 use crate::stats::floor::FloorMode;
 use crate::stats::unit::Scope;
 use crate::suite::quarantine::Quarantine;
@@ -39,9 +44,7 @@ pub(super) struct World {
     pub(super) outputs: Vec<String>,
     suites: Vec<OwnSuite>,
     git: Git,
-    live: Origin,
-    reused: Origin,
-    nowhere: Origin,
+    answers: Answers,
     quarantine: Quarantine,
     timeline: Timeline,
 }
@@ -71,6 +74,8 @@ struct OwnCase {
     expected: Option<Value>,
     now: Vec<OwnTrial>,
     before: Vec<OwnTrial>,
+    /// What both become.
+    records: [OnceLock<Vec<TrialRecord>>; 2],
     p: Option<f64>,
 }
 
@@ -95,9 +100,7 @@ impl World {
                 commit: "9f3c2ab5d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f".into(),
                 dirty: true,
             },
-            live: Origin::Live,
-            reused: Origin::Reused("0197c0de-0000-7000-8000-00000000beef".into()),
-            nowhere: Origin::Nowhere,
+            answers: Answers::default(),
             quarantine: Quarantine {
                 case: "routing/mixed-01".into(),
                 owner: "the <b>routing</b> team".into(),
@@ -149,8 +152,12 @@ impl World {
                 .because(text, 0.01)
                 .tagged(text);
             of.input.insert(start.clone(), text.as_str().into());
+            of.now.push(OwnTrial {
+                outcome: Outcome::ProviderError,
+                failure: Some(text.clone()),
+                ..trial("", false)
+            });
             for trial in of.now.iter_mut().chain(&mut of.before) {
-                trial.failure = Some(text.clone());
                 trial.note = Some(text.clone());
                 trial.tool_calls.push(ToolCall {
                     id: start.clone(),
@@ -378,47 +385,104 @@ impl World {
             tags: &case.tags,
             input: &case.input,
             expected: case.expected.as_ref(),
-            trials: self.trials(&case.now, &self.live),
-            trials_before: self.trials(&case.before, &self.reused),
+            trials: self.trials((&case.now, &case.records[0]), &Origin::Live),
+            trials_before: self.trials(
+                (&case.before, &case.records[1]),
+                &Origin::Reused("0197c0de-0000-7000-8000-00000000beef".into()),
+            ),
         }
     }
 
-    fn trials<'a>(&'a self, trials: &'a [OwnTrial], origin: &'a Origin) -> Vec<TrialSummary<'a>> {
-        let of = |(index, trial): (usize, &'a OwnTrial)| {
-            let measured = trial.outcome.is_measured();
-            let score = |value, passed, note| {
-                measured.then_some(ScoreSummary {
-                    value: Some(value),
-                    passed,
-                    note,
-                })
-            };
-            TrialSummary {
-                repeat: u32::try_from(index).unwrap() + 1,
-                fresh: false,
-                outcome: trial.outcome,
-                origin: if measured { origin } else { &self.nowhere },
-                output: &trial.output,
-                changed: None,
-                tool_calls: &trial.tool_calls,
-                failure: trial.failure.clone(),
-                passed: measured.then_some(trial.exact && trial.polite >= 0.5),
-                scores: vec![
-                    score(
-                        f64::from(u8::from(trial.exact)),
-                        Some(trial.exact),
-                        trial.note.as_deref(),
-                    ),
-                    score(trial.polite, Some(trial.polite >= 0.5), None),
-                    score(812.5, None, None),
-                ],
-                latency_ms: measured.then_some(812.5),
-                cost: Cost::from_usd(0.0012),
-                tokens: (Some(120), measured.then_some(45)),
-                attempts: if measured { 1 } else { 4 },
-            }
+    fn trials<'a>(
+        &self,
+        (trials, records): (&[OwnTrial], &'a OnceLock<Vec<TrialRecord>>),
+        origin: &Origin,
+    ) -> Trials<'a> {
+        let records = records.get_or_init(|| {
+            let records = (1..).zip(trials);
+            records
+                .map(|(repeat, trial)| self.record(repeat, trial, origin))
+                .collect()
+        });
+        let metrics = METRICS.map(|name| Metric {
+            name: name.into(),
+            unit: Unit::Share,
+            binary: false,
+            lower_is_better: false,
+            informational: false,
+            fingerprint: Digest::of_bytes(name.as_bytes()),
+            judge: None,
+        });
+        Trials::new(records, &[], Columns::new(&metrics, &metrics))
+    }
+
+    fn record(&self, repeat: u32, trial: &OwnTrial, origin: &Origin) -> TrialRecord {
+        let measured = trial.outcome.is_measured();
+        let score = |value, passed, note: &Option<String>| Score {
+            value,
+            passed,
+            note: note.clone(),
         };
-        trials.iter().enumerate().map(of).collect()
+        let scores = [
+            score(
+                f64::from(u8::from(trial.exact)),
+                Some(trial.exact),
+                &trial.note,
+            ),
+            score(trial.polite, Some(trial.polite >= 0.5), &None),
+            score(812.5, None, &None),
+        ];
+        let grades = scores.into_iter().enumerate().map(|(metric, score)| Grade {
+            metric,
+            result: Graded::Score(score),
+            judged: None,
+        });
+        let answered = Answered {
+            reply: trial.reply(),
+            attempts: if measured { 1 } else { 4 },
+            latency_ms: 812.5,
+            first_token_ms: None,
+            sent_at: 0,
+        };
+        TrialRecord {
+            subject: 0,
+            case: 0,
+            repeat,
+            fresh: false,
+            outcome: trial.outcome,
+            origin: if measured {
+                origin.clone()
+            } else {
+                Origin::Nowhere
+            },
+            cost: Cost::from_usd(0.0012),
+            grades: grades.filter(|_| measured).collect(),
+            reason: None,
+            address: None,
+            answer: Some(self.answers.keep(&answered).unwrap()),
+        }
+    }
+}
+
+impl OwnTrial {
+    fn reply(&self) -> Reply {
+        if let Some(message) = &self.failure {
+            return Reply::Failure(Failure {
+                kind: FailureKind::Timeout,
+                status: None,
+                message: message.clone(),
+                retryable: true,
+            });
+        }
+        Reply::Response(Box::new(Response {
+            tool_calls: self.tool_calls.clone(),
+            usage: Usage {
+                input: Some(120),
+                output: Some(45),
+                ..Usage::default()
+            },
+            ..Response::of(&self.output)
+        }))
     }
 }
 
@@ -477,6 +541,7 @@ fn case(id: &str, verdict: CaseVerdict) -> OwnCase {
         expected: None,
         now: Vec::new(),
         before: Vec::new(),
+        records: [OnceLock::new(), OnceLock::new()],
         p: None,
     }
 }

@@ -156,7 +156,7 @@ fn output_of<'r>(
         of_case.is_some_and(|of_case| of_case.id == case.id && of_case.vars == case.vars)
     });
     let given = trials.find_map(|trial| {
-        let output = as_golden(golden, trial.output());
+        let output = as_golden(golden, &trial.output());
         let is_it = Some(digest(&output)) == decision.output;
         is_it.then(|| (output, run.header.subjects.get(trial.subject)))
     });

@@ -154,7 +154,7 @@ struct Judged<'s, 'a> {
     case: &'s Case,
 }
 
-impl Judged<'_, '_> {
+impl<'a> Judged<'_, 'a> {
     fn proposal(&self, place: (usize, usize)) -> Option<Proposal> {
         let golden = self.case.expected.as_ref();
         let moved = Provenance::of(self.case)
@@ -202,7 +202,7 @@ impl Judged<'_, '_> {
             CaseVerdict::Regressed | CaseVerdict::Suspect
         );
         let trial = self.speaker(!is_worse)?;
-        let proposed = as_golden(golden, trial.output);
+        let proposed = as_golden(golden, &trial.output);
         let kind = match golden {
             None => Kind::New,
             Some(golden) if *golden == proposed => has_moved.then_some(Kind::Stale)?,
@@ -222,27 +222,24 @@ impl Judged<'_, '_> {
 
     /// The trial that speaks for the case: of those that pass, or of those that fail, one with the most frequent
     /// output; where there is none, of all with an output.
-    fn speaker(&self, passing: bool) -> Option<&TrialSummary<'_>> {
-        let with_text = || {
-            let trials = self.summary.trials.iter();
-            trials.filter(|trial| trial.outcome.is_measured() && !trial.output.is_empty())
-        };
-        let chosen = |trial: &&TrialSummary<'_>| trial.passed == Some(passing);
-        let among: Vec<&TrialSummary<'_>> = if with_text().any(|trial| chosen(&trial)) {
-            with_text().filter(chosen).collect()
-        } else {
-            with_text().collect()
-        };
+    fn speaker(&self, passing: bool) -> Option<TrialSummary<'a>> {
+        let trials = self.summary.trials.iter();
+        let mut among: Vec<TrialSummary<'a>> = trials
+            .filter(|trial| trial.outcome.is_measured() && !trial.output.is_empty())
+            .collect();
+        let is_chosen = |trial: &TrialSummary<'_>| trial.passed == Some(passing);
+        if among.iter().any(is_chosen) {
+            among.retain(is_chosen);
+        }
         let frequency = |of: &TrialSummary<'_>| {
             let same = among.iter().filter(|trial| trial.output == of.output);
             same.count()
         };
         // Of several that are as frequent, the first.
-        among
-            .iter()
+        let place = (0..among.len())
             .rev()
-            .copied()
-            .max_by_key(|trial| frequency(trial))
+            .max_by_key(|place| frequency(&among[*place]))?;
+        Some(among.swap_remove(place))
     }
 }
 

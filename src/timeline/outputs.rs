@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use super::moved::{Moved, Side, decide};
-use crate::exchange::{Finish, Response};
 use crate::golden::Case;
+use crate::history::answers::{Features, TextDigest};
 use crate::history::run::{Run, TrialRecord};
 use crate::stats::compare::{Settings, measure};
 use crate::stats::moments::mean;
@@ -15,7 +15,7 @@ use crate::stats::unit::{Kind, Unit};
 struct Feature {
     name: &'static str,
     kind: Kind,
-    of: fn(&Response) -> f64,
+    of: fn(&Features) -> f64,
     /// What is said of a share of answers.
     words: &'static str,
 }
@@ -24,25 +24,25 @@ const FEATURES: [Feature; 4] = [
     Feature {
         name: "length",
         kind: Kind::Ratio,
-        of: |response| real(response.text.chars().count()),
+        of: |answer| f64::from(answer.characters),
         words: "",
     },
     Feature {
         name: "valid-json",
         kind: Kind::Binary,
-        of: |response| share(serde_json::from_str::<serde::de::IgnoredAny>(&response.text).is_ok()),
+        of: |answer| share(answer.is_json),
         words: "are valid JSON",
     },
     Feature {
         name: "refusal",
         kind: Kind::Binary,
-        of: |response| share(response.refusal.is_some() || response.finish == Finish::Refusal),
+        of: |answer| share(answer.is_refusal),
         words: "are refusals",
     },
     Feature {
         name: "tool-called",
         kind: Kind::Binary,
-        of: |response| share(!response.tool_calls.is_empty()),
+        of: |answer| share(answer.calls_tool),
         words: "call a tool",
     },
 ];
@@ -81,7 +81,7 @@ struct Pairs<'a> {
 /// The answers to a case, in the baseline and now.
 struct Pair<'a> {
     weight: f64,
-    answers: [Vec<&'a Response>; 2],
+    answers: [Vec<&'a Features>; 2],
 }
 
 impl<'a> Pairs<'a> {
@@ -136,32 +136,26 @@ impl<'a> Pairs<'a> {
 }
 
 /// The answers of a subject by case, without trials that were drawn for suspects.
-fn answers(run: &Run, subject: usize) -> Vec<Vec<&Response>> {
-    let mut found: Vec<Vec<&Response>> = vec![Vec::new(); run.cases.len()];
+fn answers(run: &Run, subject: usize) -> Vec<Vec<&Features>> {
+    let mut found: Vec<Vec<&Features>> = vec![Vec::new(); run.cases.len()];
     let own = run
         .trials
         .iter()
         .filter(|trial| trial.subject == subject && !trial.fresh);
     for trial in own {
-        found[trial.case].extend(response(trial));
+        found[trial.case].extend(features(trial));
     }
     found
 }
 
-fn response(trial: &TrialRecord) -> Option<&Response> {
-    let answer = trial.answer.as_ref()?;
-    answer
-        .reply
-        .response()
-        .filter(|_| trial.outcome.is_measured())
+fn features(trial: &TrialRecord) -> Option<&Features> {
+    trial.features().filter(|_| trial.outcome.is_measured())
 }
 
-fn counted(answers: &[&Response]) -> HashMap<String, usize> {
+fn counted(answers: &[&Features]) -> HashMap<TextDigest, usize> {
     let mut counts = HashMap::new();
-    for response in answers {
-        *counts
-            .entry(response.text.replace("\r\n", "\n"))
-            .or_default() += 1;
+    for answer in answers {
+        *counts.entry(answer.text).or_default() += 1;
     }
     counts
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{CASE_RUNS, Past, Rule, Series, Timeline, inputs, outputs};
 use crate::digest::Digest;
 use crate::golden::Case;
+use crate::history::answers::Answers;
 use crate::history::point::{Point, SeriesMeans};
 use crate::history::run::{Header, Run};
 use crate::suite::gate::Policy;
@@ -296,18 +297,17 @@ fn a_variable_that_inputs_lost_is_a_drift() {
 
 /// A run with one answer for each case.
 fn answered(texts: &[&str]) -> Run {
+    let answers = Answers::default();
     let trials = texts.iter().enumerate().map(|(case, text)| {
         let mut trial: crate::history::run::TrialRecord = serde_json::from_value(json!({
             "subject": 0, "case": case, "repeat": 1, "outcome": "ok", "origin": "live",
         }))
         .unwrap();
-        trial.answer = Some(
-            serde_json::from_value(json!({
-                "reply": {"response": {"text": text, "finish": "stop"}},
-                "attempts": 1, "latency_ms": 1.0, "sent_at": 0,
-            }))
-            .unwrap(),
-        );
+        let answered = serde_json::from_value(json!({
+            "reply": {"response": {"text": text, "finish": "stop"}},
+            "attempts": 1, "latency_ms": 1.0, "sent_at": 0,
+        }));
+        trial.answer = Some(answers.keep(&answered.unwrap()).unwrap());
         trial
     });
     Run {

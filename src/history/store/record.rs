@@ -185,19 +185,19 @@ impl<'a> Record<'a> {
 
     fn answers(&self, dialect: Dialect) -> impl Iterator<Item = Statement> {
         let trials: &[TrialRecord] = if self.imported { &self.run.trials } else { &[] };
-        let answers = trials.iter().filter_map(|trial| {
-            Some(Answer {
-                address: trial.address?,
+        trials.chunks(BATCH).map(move |batch| {
+            let answered: Vec<(&TrialRecord, Digest, Answered)> = batch
+                .iter()
+                .filter_map(|trial| Some((trial, trial.address?, trial.answer.as_ref()?.read())))
+                .collect();
+            let answers = answered.iter().map(|(trial, address, answered)| Answer {
+                address: *address,
                 request: None,
                 repeat: trial.repeat,
-                answered: trial.answer.as_ref()?,
+                answered,
                 cost: None,
-            })
-        });
-        let answers: Vec<Answer<'_>> = answers.collect();
-        batches(answers.len()).map(move |batch| {
-            let batch = answers[batch].iter().cloned();
-            Statement::new("").answers(dialect, self.id(), batch)
+            });
+            Statement::new("").answers(dialect, self.id(), answers)
         })
     }
 

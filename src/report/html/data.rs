@@ -12,12 +12,14 @@ use super::order::{Entry, Order};
 use super::pack::{packed, plain};
 use super::text::{Diffs, LONGEST};
 use crate::compare::summary::{
-    CaseSummary, CaseVerdict, Passed, SubjectSummary, SuiteSummary, Summary, TrialSummary,
+    CaseSummary, CaseVerdict, Passed, SubjectSummary, SuiteSummary, Summary,
 };
+use crate::compare::trials::Trials;
 use crate::report::show::head;
 use crate::stats::moments::mean;
 use crate::text::excerpt;
 use crate::timeline::{CASE_RUNS, Past};
+use crate::units::Cost;
 use crate::units::day_of;
 
 /// The version of the form; a higher number may have other meanings.
@@ -345,15 +347,14 @@ fn rounded(value: f64, decimals: i32) -> f64 {
 }
 
 /// What a trial costs, on the mean of those of which it is known.
-fn cost(trials: &[TrialSummary<'_>]) -> Option<f64> {
-    let costs = trials.iter().filter_map(|trial| Some(trial.cost?.usd()));
+fn cost(trials: &Trials<'_>) -> Option<f64> {
+    let costs = trials.costs().map(Cost::usd);
     mean(&costs.collect::<Vec<f64>>()).map(|cost| rounded(cost, 7))
 }
 
 /// How long a trial takes, on the mean of those with an answer.
-fn latency(trials: &[TrialSummary<'_>]) -> Option<f64> {
-    let times = trials.iter().filter_map(|trial| trial.latency_ms);
-    mean(&times.collect::<Vec<f64>>()).map(f64::round)
+fn latency(trials: &Trials<'_>) -> Option<f64> {
+    mean(&trials.latencies().collect::<Vec<f64>>()).map(f64::round)
 }
 
 fn preview(case: &CaseSummary<'_>) -> String {

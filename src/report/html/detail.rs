@@ -18,24 +18,27 @@ const ANSWERS: usize = 10;
 
 /// A text, or the start of a very long one with the number of all of its characters.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Cut<'t> {
-    text: &'t str,
+pub(super) struct Cut {
+    text: String,
     all: Option<usize>,
 }
 
-impl<'t> Cut<'t> {
-    fn of(text: &'t str) -> Self {
+impl Cut {
+    fn of(text: &str) -> Self {
         let (text, all) = head(text, LONGEST);
-        Self { text, all }
+        Self {
+            text: text.to_owned(),
+            all,
+        }
     }
 }
 
-impl Serialize for Cut<'_> {
+impl Serialize for Cut {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.all {
-            None => serializer.serialize_str(self.text),
+            None => serializer.serialize_str(&self.text),
             Some(all) => {
-                serializer.collect_map([("t", Part::Text(self.text)), ("n", Part::Number(all))])
+                serializer.collect_map([("t", Part::Text(&self.text)), ("n", Part::Number(all))])
             }
         }
     }
@@ -91,30 +94,30 @@ pub(super) struct Detail<'s> {
     input: Vec<(&'s str, String)>,
     golden: Option<String>,
     gh: Option<Digest>,
-    base: Option<Cut<'s>>,
-    outs: Vec<Out<'s>>,
+    base: Option<Cut>,
+    outs: Vec<Out>,
     rep: usize,
     c: Vec<Trial>,
-    before: Before<'s>,
+    before: Before,
     checks: Vec<Check<'s>>,
     scores: Vec<(&'s str, String, String, String, Option<bool>)>,
     history: Vec<crate::timeline::Past>,
     meta: Vec<(&'static str, String)>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    err: Option<&'s str>,
+    err: Option<String>,
 }
 
 /// What the baseline answered.
 #[derive(Debug, Serialize)]
-struct Before<'s> {
-    outs: Vec<Out<'s>>,
+struct Before {
+    outs: Vec<Out>,
     c: Vec<Trial>,
 }
 
 /// An answer, and the trials that gave it.
 #[derive(Debug, Serialize)]
-struct Out<'s> {
-    t: Cut<'s>,
+struct Out {
+    t: Cut,
     #[serde(skip_serializing_if = "Option::is_none")]
     h: Option<Digest>,
     pass: Option<bool>,
@@ -125,9 +128,9 @@ struct Out<'s> {
     #[serde(skip_serializing_if = "Option::is_none")]
     db: Option<Edits>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    calls: Vec<(&'s str, Cut<'s>)>,
+    calls: Vec<(String, Cut)>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    fail: Option<&'s str>,
+    fail: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -158,8 +161,9 @@ struct Check<'s> {
 pub(super) fn detail<'s>(entry: &Entry<'s, '_>, diffs: &mut Diffs) -> Detail<'s> {
     let case = entry.case;
     let golden = case.expected.map(value_text);
-    let before = case.baseline_trial().map(|trial| trial.output);
-    let mut outs = answers(&case.trials);
+    let read = Read::of(case);
+    let before = read.best.as_ref().map(|trial| trial.output.as_str());
+    let mut outs = answers(&read.now);
     for (out, trial) in &mut outs {
         if !trial.outcome.is_measured() {
             continue;
@@ -170,18 +174,18 @@ pub(super) fn detail<'s>(entry: &Entry<'s, '_>, diffs: &mut Diffs) -> Detail<'s>
             continue;
         }
         if !trial.output.is_empty() {
-            out.h = Some(digest(&as_golden(case.expected, trial.output)));
+            out.h = Some(digest(&as_golden(case.expected, &trial.output)));
         }
         out.dg = golden
             .as_deref()
-            .and_then(|golden| Edits::of(diffs, golden, trial.output));
-        out.db = before.and_then(|before| Edits::of(diffs, before, trial.output));
+            .and_then(|golden| Edits::of(diffs, golden, &trial.output));
+        out.db = before.and_then(|before| Edits::of(diffs, before, &trial.output));
     }
-    let spoken = case.worst_trial();
+    let spoken = read.worst.as_ref();
     let rep = spoken.and_then(|spoken| outs.iter().position(|(_, trial)| is_same(trial, spoken)));
     let looks_like_data = |text: &str| text.trim_start().starts_with(['{', '[']);
     let is_data = golden.as_deref().or(before).is_some_and(looks_like_data);
-    let known = answers(&case.trials_before);
+    let known = answers(&read.before);
     Detail {
         lang: if is_data { "json" } else { "text" },
         input: case
@@ -193,17 +197,17 @@ pub(super) fn detail<'s>(entry: &Entry<'s, '_>, diffs: &mut Diffs) -> Detail<'s>
         golden: golden.as_deref().map(cut_note),
         base: before.map(Cut::of),
         rep: rep.unwrap_or(0),
-        c: trials(&case.trials, &outs),
+        c: trials(&read.now, &outs),
         before: Before {
-            c: trials(&case.trials_before, &known),
+            c: trials(&read.before, &known),
             outs: known.into_iter().map(|(out, _)| out).collect(),
         },
         outs: outs.into_iter().map(|(out, _)| out).collect(),
-        checks: checks(entry),
-        scores: scores(entry),
+        checks: checks(entry, &read),
+        scores: scores(entry, &read),
         history: case.history.clone(),
         meta: meta(entry),
-        err: spoken.and_then(|trial| trial.failure.as_deref()),
+        err: spoken.and_then(|trial| trial.failure.clone()),
     }
 }
 
@@ -222,9 +226,51 @@ fn is_same(one: &TrialSummary<'_>, other: &TrialSummary<'_>) -> bool {
         && one.outcome == other.outcome
 }
 
+/// The trials of a case with their answers.
+struct Read<'a> {
+    before: Vec<TrialSummary<'a>>,
+    now: Vec<TrialSummary<'a>>,
+    /// The one of the baseline that answers are compared with.
+    best: Option<TrialSummary<'a>>,
+    /// The one that speaks for the case.
+    worst: Option<TrialSummary<'a>>,
+}
+
+impl<'a> Read<'a> {
+    fn of(case: &CaseSummary<'a>) -> Self {
+        Self {
+            before: case.trials_before.iter().collect(),
+            now: case.trials.iter().collect(),
+            best: case.baseline_trial(),
+            worst: case.worst_trial(),
+        }
+    }
+
+    /// Trials that pass the check at `index`, of those that it was asked of: `3/3 → 0/3`.
+    fn passing(&self, index: usize) -> String {
+        let of = |trials: &[TrialSummary<'_>]| {
+            let asked = trials
+                .iter()
+                .filter_map(|trial| trial.scores.get(index)?.as_ref()?.passed);
+            let (passed, all) = asked.fold((0, 0), |(passed, all), next| {
+                (passed + usize::from(next), all + 1)
+            });
+            (all > 0).then(|| format!("{passed}/{all}"))
+        };
+        match (of(&self.before), of(&self.now)) {
+            (None, None) => String::new(),
+            (None, Some(now)) => now,
+            (before, now) => {
+                let shown = |side: Option<String>| side.unwrap_or_else(|| "–".to_owned());
+                format!("{} → {}", shown(before), shown(now))
+            }
+        }
+    }
+}
+
 /// The different answers of a side, each with the first trial that gave it.
-fn answers<'s, 'a>(trials: &'s [TrialSummary<'a>]) -> Vec<(Out<'s>, &'s TrialSummary<'a>)> {
-    let mut found: Vec<(Out<'s>, &'s TrialSummary<'a>)> = Vec::new();
+fn answers<'s, 'a>(trials: &'s [TrialSummary<'a>]) -> Vec<(Out, &'s TrialSummary<'a>)> {
+    let mut found: Vec<(Out, &'s TrialSummary<'a>)> = Vec::new();
     for trial in trials {
         let known = found.iter().position(|(_, first)| is_same(first, trial));
         match known {
@@ -236,25 +282,25 @@ fn answers<'s, 'a>(trials: &'s [TrialSummary<'a>]) -> Vec<(Out<'s>, &'s TrialSum
     found
 }
 
-impl<'s> Out<'s> {
-    fn of(trial: &'s TrialSummary<'_>) -> Self {
+impl Out {
+    fn of(trial: &TrialSummary<'_>) -> Self {
         let calls = trial.tool_calls.iter();
         Self {
-            t: Cut::of(trial.output),
+            t: Cut::of(&trial.output),
             h: None,
             pass: trial.passed,
             trials: vec![trial.repeat],
             dg: None,
             db: None,
             calls: calls
-                .map(|call| (call.name.as_str(), Cut::of(&call.arguments)))
+                .map(|call| (call.name.clone(), Cut::of(&call.arguments)))
                 .collect(),
-            fail: trial.failure.as_deref(),
+            fail: trial.failure.clone(),
         }
     }
 }
 
-fn trials(trials: &[TrialSummary<'_>], outs: &[(Out<'_>, &TrialSummary<'_>)]) -> Vec<Trial> {
+fn trials(trials: &[TrialSummary<'_>], outs: &[(Out, &TrialSummary<'_>)]) -> Vec<Trial> {
     let of = |trial: &TrialSummary<'_>| Trial {
         n: trial.repeat,
         o: outs.iter().position(|(_, first)| is_same(first, trial)),
@@ -281,8 +327,8 @@ fn tokens(tokens: (Option<u64>, Option<u64>)) -> String {
 }
 
 /// What each check says of the trial that speaks for the case, with the trials that passed it before and now.
-fn checks<'s>(entry: &Entry<'s, '_>) -> Vec<Check<'s>> {
-    let Some(spoken) = entry.case.worst_trial() else {
+fn checks<'s>(entry: &Entry<'s, 's>, read: &Read<'s>) -> Vec<Check<'s>> {
+    let Some(spoken) = &read.worst else {
         return Vec::new();
     };
     let scores = entry.suite.metric_names.iter().zip(&spoken.scores);
@@ -294,20 +340,22 @@ fn checks<'s>(entry: &Entry<'s, '_>) -> Vec<Check<'s>> {
             (score.passed.is_some() || score.value.is_none()).then(|| Check {
                 name,
                 ok: score.passed,
-                note: passing(entry.case, index),
+                note: read.passing(index),
                 why: score.note.unwrap_or_default(),
             })
         })
         .collect()
 }
 
-fn scores<'s>(entry: &Entry<'s, '_>) -> Vec<(&'s str, String, String, String, Option<bool>)> {
-    let (before, now) = (entry.case.baseline_trial(), entry.case.worst_trial());
+fn scores<'s, 'r>(
+    entry: &Entry<'s, '_>,
+    read: &'r Read<'_>,
+) -> Vec<(&'s str, String, String, String, Option<bool>)> {
     let names = entry.suite.metric_names.iter().enumerate();
     names
         .filter_map(|(index, name)| {
-            let score = |trial: Option<&'s TrialSummary<'_>>| trial?.scores.get(index)?.as_ref();
-            let (before, now) = (score(before), score(now));
+            let score = |trial: Option<&'r TrialSummary<'_>>| trial?.scores.get(index)?.as_ref();
+            let (before, now) = (score(read.best.as_ref()), score(read.worst.as_ref()));
             let mut metrics = entry.subject.metrics.iter();
             let unit = metrics
                 .find(|metric| metric.name == *name)
@@ -325,33 +373,12 @@ fn scores<'s>(entry: &Entry<'s, '_>) -> Vec<(&'s str, String, String, String, Op
                     *name,
                     text(before),
                     text(now),
-                    passing(entry.case, index),
+                    read.passing(index),
                     now.and_then(|score| score.passed),
                 )
             })
         })
         .collect()
-}
-
-/// Trials that pass the check at `index`, of those that it was asked of: `3/3 → 0/3`.
-fn passing(case: &CaseSummary<'_>, index: usize) -> String {
-    let of = |trials: &[TrialSummary<'_>]| {
-        let asked = trials
-            .iter()
-            .filter_map(|trial| trial.scores.get(index)?.as_ref()?.passed);
-        let (passed, all) = asked.fold((0, 0), |(passed, all), next| {
-            (passed + usize::from(next), all + 1)
-        });
-        (all > 0).then(|| format!("{passed}/{all}"))
-    };
-    match (of(&case.trials_before), of(&case.trials)) {
-        (None, None) => String::new(),
-        (None, Some(now)) => now,
-        (before, now) => {
-            let shown = |side: Option<String>| side.unwrap_or_else(|| "–".to_owned());
-            format!("{} → {}", shown(before), shown(now))
-        }
-    }
 }
 
 fn meta(entry: &Entry<'_, '_>) -> Vec<(&'static str, String)> {

@@ -149,18 +149,16 @@ impl Group {
                 subjects.push(name);
             }
         }
-        let now = first.case.worst_trial().map_or("", |trial| trial.output);
+        let now = first.case.worst_trial();
         let names = Names {
             old: "Baseline",
             new: "This run",
         };
-        let share = first
-            .case
-            .worst_trial()
-            .and_then(|trial| trial.changed?.baseline);
-        let diff = first.case.baseline_trial().map(|before| match share {
+        let share = now.as_ref().and_then(|trial| trial.changed?.baseline);
+        let now = now.map_or_else(String::new, |trial| trial.output);
+        let diff = first.case.baseline_output().map(|before| match share {
             Some(share) => DiffView::withheld(share, names),
-            None => diffs.view(before.output, now, names),
+            None => diffs.view(&before, &now, names),
         });
         Self {
             count: group.cases.len(),
@@ -176,7 +174,7 @@ impl Group {
                 passed(first.case.passed_before),
                 passed(Some(first.case.passed))
             ),
-            text: diff.is_none().then(|| Text::of(now)),
+            text: diff.is_none().then(|| Text::of(&now)),
             diff,
         }
     }

@@ -170,7 +170,8 @@ fn what_is_decided_in_the_page_is_read_by_review() {
     let first = &summary.suites[0].subjects[0].cases[0];
     assert_eq!(decided.case, first.id);
     assert_eq!(decided.old, first.expected.map(crate::golden::digest));
-    let golden = crate::golden::as_golden(first.expected, first.trials[0].output);
+    let golden =
+        crate::golden::as_golden(first.expected, &first.trials.iter().next().unwrap().output);
     assert_eq!(decided.output, Some(crate::golden::digest(&golden)));
 }
 

@@ -5,6 +5,7 @@ use super::{
     CaseSummary, Diff, Kind, Line, Look, Screen, Style, SubjectSummary, SuiteSummary, case_look,
 };
 use crate::compare::summary::TrialSummary;
+use crate::compare::trials::Trials;
 use crate::report::facts;
 use crate::report::show::{
     case_mark, head, iso_time, one_line, passed, probability, subject_facts, value, value_text,
@@ -58,7 +59,7 @@ pub fn render_case(shown: Subject<'_, '_>, style: &Style) -> String {
     if let (Some(before), Some(now)) = (before, now.filter(|trial| trial.outcome.is_measured())) {
         let trials = format!("trial {} → trial {}", before.repeat, now.repeat);
         screen.heading("baseline → this run", &trials);
-        screen.full_difference(before.output, now.output, TEXT_LINES);
+        screen.full_difference(&before.output, &now.output, TEXT_LINES);
     }
     screen.answers("this run", &case.trials, &shown.suite.metric_names);
     screen.answers("baseline", &case.trials_before, &shown.suite.metric_names);
@@ -194,12 +195,13 @@ impl Screen {
     }
 
     /// The trials of one side; those with the same answer together.
-    fn answers(&mut self, side: &str, trials: &[TrialSummary<'_>], names: &[&str]) {
+    fn answers(&mut self, side: &str, trials: &Trials<'_>, names: &[&str]) {
+        let trials: Vec<TrialSummary<'_>> = trials.iter().collect();
         let mut seen: Vec<&TrialSummary<'_>> = Vec::new();
-        for trial in trials {
+        for trial in &trials {
             let is_same = |other: &&TrialSummary<'_>| {
-                (other.output, other.tool_calls, &other.failure)
-                    == (trial.output, trial.tool_calls, &trial.failure)
+                (&other.output, &other.tool_calls, &other.failure)
+                    == (&trial.output, &trial.tool_calls, &trial.failure)
             };
             if seen.iter().any(is_same) {
                 continue;
@@ -210,8 +212,8 @@ impl Screen {
             let repeats: Vec<String> = same.iter().map(|trial| trial.repeat.to_string()).collect();
             let word = if same.len() == 1 { "trial" } else { "trials" };
             self.heading(side, &format!("{word} {}", repeats.join(", ")));
-            self.text(trial.output, Look::Plain, TEXT_LINES);
-            for call in trial.tool_calls {
+            self.text(&trial.output, Look::Plain, TEXT_LINES);
+            for call in &trial.tool_calls {
                 self.text(
                     &format!("calls {}({})", call.name, call.arguments),
                     Look::Plain,
