@@ -10,6 +10,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use indexmap::IndexMap;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -132,7 +134,7 @@ pub struct Dataset {
     /// The digest of the file and of how its columns are read.
     pub digest: Digest,
     /// The cases, at least one, with different ids.
-    pub cases: Vec<Case>,
+    pub cases: Arc<Vec<Case>>,
 }
 
 /// Which columns of a file are what.
@@ -202,7 +204,7 @@ pub fn parse(source: &Source, columns: &Columns, place: &Place) -> Result<Datase
     Ok(Dataset {
         file: path.to_owned(),
         digest,
-        cases,
+        cases: Arc::new(cases),
     })
 }
 
@@ -216,7 +218,7 @@ pub fn inline(document: &Document, nodes: &[Node]) -> Result<Dataset> {
     Ok(Dataset {
         file: document.source.file.to_string(),
         digest,
-        cases,
+        cases: Arc::new(cases),
     })
 }
 

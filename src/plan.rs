@@ -93,7 +93,7 @@ pub struct Grade {
     pub result: Graded,
     /// What a model was asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub judged: Option<Judged>,
+    pub judged: Option<Box<Judged>>,
 }
 
 /// A score, or why there is none.
@@ -197,7 +197,7 @@ impl Plan {
         };
         let most = suite.policy.max_quarantine;
         check_quarantine(&suite.quarantine, &dataset, most, now, &mut problems);
-        selection.narrow(&mut dataset.cases);
+        selection.narrow(Arc::make_mut(&mut dataset.cases));
         let case_scorers = case_scorers(workspace, &dataset, &mut metrics, &mut unscored);
         // A scorer that could not be read may be the one that a gate names.
         if unscored.is_empty() {

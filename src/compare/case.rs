@@ -311,7 +311,7 @@ fn failure_of(trial: &TrialRecord) -> Option<String> {
     match trial.answer.as_ref().map(|answer| answer.read().reply) {
         Some(Reply::Failure(failure)) => Some(failure.to_string()),
         Some(Reply::Response(_)) => None,
-        None => trial.reason.clone(),
+        None => trial.reason.as_deref().map(str::to_owned),
     }
 }
 

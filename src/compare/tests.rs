@@ -1,6 +1,6 @@
 //! What comparisons conclude, on small runs made by hand.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::json;
 
@@ -30,7 +30,7 @@ fn run(id: &str, cases: &[&str]) -> Run {
     Run {
         header: header(id, cases.first().map_or(0, |trials| trials.len())),
         trials: trials.collect(),
-        cases: (0..cases.len()).map(case).collect(),
+        cases: Arc::new((0..cases.len()).map(case).collect()),
     }
 }
 
@@ -87,6 +87,11 @@ fn case(index: usize) -> Case {
         json!({"id": format!("c-{index}"), "vars": {"q": index}, "expected": "yes"}),
     )
     .unwrap()
+}
+
+/// A case of a run, to be changed.
+fn case_of(run: &mut Run, index: usize) -> &mut Case {
+    &mut Arc::make_mut(&mut run.cases)[index]
 }
 
 fn trial(case: usize, repeat: usize, outcome: char) -> TrialRecord {
@@ -283,7 +288,7 @@ fn a_case_with_another_input_is_left_out_and_said() {
         run("a", &["111"; 20]),
         run("b", &[["111"; 19].as_slice(), &["000"]].concat()),
     );
-    now.cases[19].expected = Some(json!("no"));
+    case_of(&mut now, 19).expected = Some(json!("no"));
     compare(&now, Some(&before), |summary| {
         let subject = &summary.suites[0].subjects[0];
         assert_eq!(subject.metrics[0].pairs, 19);
@@ -294,7 +299,7 @@ fn a_case_with_another_input_is_left_out_and_said() {
 #[test]
 fn cases_come_and_go() {
     let (before, mut now) = (run("a", &["111"; 3]), run("b", &["111"; 3]));
-    now.cases[2].id = "c-new".into();
+    case_of(&mut now, 2).id = "c-new".into();
     compare(&now, Some(&before), |summary| {
         let counts = &summary.suites[0].subjects[0].counts;
         assert!(
@@ -373,7 +378,7 @@ fn a_rise_of_errors_is_a_regression_of_its_own() {
 
 /// With flags set for a case.
 fn flagged(mut run: Run, index: usize, flag: impl Fn(&mut Case)) -> Run {
-    flag(&mut run.cases[index]);
+    flag(case_of(&mut run, index));
     run
 }
 
@@ -414,7 +419,7 @@ fn a_new_critical_case_is_compared_with_nothing() {
     let critical = |case: &mut Case| case.critical = true;
     let before = run("a", &["111"; 50]);
     let mut now = flagged(run("b", &["111"; 50]), 0, critical);
-    now.cases[0].id = "c-new".into();
+    case_of(&mut now, 0).id = "c-new".into();
     compare(&now, Some(&before), |summary| {
         assert!(summary.suites[0].subjects[0].critical.is_empty());
         assert_eq!(summary.verdict, Verdict::Pass);
@@ -516,7 +521,7 @@ fn cases_that_a_metric_is_not_about_are_not_missing() {
 #[test]
 fn the_cases_of_a_trajectory_are_one_unit() {
     let cluster = |mut run: Run| {
-        for (index, case) in run.cases.iter_mut().enumerate() {
+        for (index, case) in Arc::make_mut(&mut run.cases).iter_mut().enumerate() {
             case.cluster = Some(format!("talk {}", index / 5));
         }
         run
@@ -646,7 +651,7 @@ fn what_is_in_quarantine_is_no_finding() {
 fn groups_begin_with_the_surest_drop() {
     let outcomes = [["1111"; 20], ["0000"; 20]].concat();
     let tagged = |mut run: Run| {
-        for (index, case) in run.cases.iter_mut().enumerate() {
+        for (index, case) in Arc::make_mut(&mut run.cases).iter_mut().enumerate() {
             let tag = match index {
                 0..19 => "calm",
                 19..21 => "few",

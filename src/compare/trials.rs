@@ -135,7 +135,7 @@ impl<'a> Trials<'a> {
         let (response, failure) = match answered.map(|answered| answered.reply) {
             Some(Reply::Response(response)) => (Some(*response), None),
             Some(Reply::Failure(failure)) => (None, Some(failure.to_string())),
-            None => (None, record.reason.clone()),
+            None => (None, record.reason.as_deref().map(str::to_owned)),
         };
         let usage = response
             .as_ref()

@@ -24,39 +24,26 @@ pub(super) fn grade_wave(plan: &Plan, order: &mut Progressing, wave: Wave) {
     let Wave {
         trials,
         addresses,
-        mut known,
+        known,
         given_up,
         replies,
         rivals,
     } = wave;
-    let mut uses: HashMap<Digest, u32> = HashMap::new();
-    for address in &addresses {
-        *uses.entry(*address).or_default() += 1;
-    }
+    order.run.trials.reserve_exact(trials.len());
     for (trial, address) in trials.into_iter().zip(addresses) {
-        // The last use takes the answer, so that it is copied only where two trials share it.
-        let last = uses.get_mut(&address).is_none_or(|left| {
-            *left -= 1;
-            *left == 0
-        });
-        let found = if last {
-            known.remove(&address)
-        } else {
-            known.get(&address).cloned()
-        };
-        let record = if let Some((origin, answer)) = found {
+        let record = if let Some((origin, kept)) = known.get(&address).cloned() {
             let answered = Answer {
                 trial,
                 address,
                 origin,
-                kept: answer,
+                kept,
             };
             answered.record(plan, &replies, &rivals)
         } else {
             let never = || (Outcome::Skipped, Arc::from("no call was made"));
             let (outcome, reason) = given_up.get(&address).cloned().unwrap_or_else(never);
             order.reasons.count(reason.clone());
-            unanswered(trial, outcome, &reason)
+            unanswered(trial, outcome, reason)
         };
         order.run.trials.push(record);
     }
@@ -64,7 +51,7 @@ pub(super) fn grade_wave(plan: &Plan, order: &mut Progressing, wave: Wave) {
     order
         .run
         .trials
-        .sort_by_key(|trial| (trial.subject, trial.case, trial.repeat));
+        .sort_unstable_by_key(|trial| (trial.subject, trial.case, trial.repeat));
 }
 
 /// Closes the record of a run.
@@ -143,7 +130,7 @@ pub(super) fn given<'a>(
     }
 }
 
-fn unanswered(trial: Trial, outcome: Outcome, reason: &str) -> TrialRecord {
+fn unanswered(trial: Trial, outcome: Outcome, reason: Arc<str>) -> TrialRecord {
     TrialRecord {
         subject: trial.subject,
         case: trial.case,
@@ -153,7 +140,7 @@ fn unanswered(trial: Trial, outcome: Outcome, reason: &str) -> TrialRecord {
         origin: Origin::Nowhere,
         cost: None,
         grades: Vec::new(),
-        reason: Some(reason.to_owned()),
+        reason: Some(reason),
         address: None,
         answer: None,
     }
@@ -180,7 +167,7 @@ pub fn rescore(plan: &Plan, run: &Run, stored: &Stored, mut header: Header) -> R
     let (cases, mut trials) = graded_again(plan, run, stored);
     for trial in &mut trials {
         if matches!(trial.origin, Origin::Live | Origin::Replayed) {
-            trial.origin = Origin::Reused(run.header.id.clone());
+            trial.origin = Origin::Reused(run.header.id.as_str().into());
         }
     }
     with_results(Run {
@@ -260,7 +247,7 @@ pub(super) fn must_regrade(plan: &Plan, header: &Header, baseline: &Run) -> bool
 
 /// The cases and trials of a run with the scores of the plan. A case that asks the same as in the plan is graded as the
 /// plan has it now; one that is gone or asks something else keeps no scores.
-fn graded_again(plan: &Plan, run: &Run, stored: &Stored) -> (Vec<Case>, Vec<TrialRecord>) {
+fn graded_again(plan: &Plan, run: &Run, stored: &Stored) -> (Arc<Vec<Case>>, Vec<TrialRecord>) {
     let twins = twins(plan, run);
     let trials = run.trials.iter().map(|trial| {
         let answered = trial.answer.as_ref().map(Kept::read);
@@ -279,7 +266,7 @@ fn graded_again(plan: &Plan, run: &Run, stored: &Stored) -> (Vec<Case>, Vec<Tria
         .iter()
         .zip(&twins)
         .map(|(case, twin)| twin.map_or(case, |twin| &plan.dataset.cases[twin]).clone());
-    (cases.collect(), trials)
+    (Arc::new(cases.collect()), trials)
 }
 
 /// Where each case of a run stands in the plan, if it asks the same there.

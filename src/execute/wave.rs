@@ -38,9 +38,9 @@ pub(super) struct Wave {
 }
 
 /// A call that is to be made, with where it stands.
+#[derive(Clone, Copy)]
 pub(super) struct Missing {
     pub(super) order: usize,
-    pub(super) address: Digest,
     pub(super) trial: Trial,
 }
 
@@ -56,7 +56,7 @@ impl Execution<'_> {
         for ((plan, order), trials) in self.plans.iter().zip(&*under_way).zip(trials) {
             waves.push(self.look_up(plan, order, trials).await?);
         }
-        let jobs = missing_jobs(&waves, under_way);
+        let jobs = Arc::new(missing_jobs(&waves, under_way));
         if self.options.source == Source::Recordings
             && let Some(job) = jobs.first()
         {
@@ -79,6 +79,7 @@ impl Execution<'_> {
             known: waves.iter().map(|wave| wave.known.len()).sum(),
         });
         self.call(&jobs, under_way, &mut waves, progress).await?;
+        drop(jobs);
         self.judge(under_way, &mut waves, progress).await?;
         for ((plan, order), wave) in self.plans.iter().zip(under_way).zip(waves) {
             finish::grade_wave(plan, order, wave);
@@ -106,7 +107,7 @@ impl Execution<'_> {
         order: &Progressing,
         addresses: &[Digest],
     ) -> Result<Known> {
-        let mut known = Known::new();
+        let mut known = Known::with_capacity(addresses.len());
         let header = &order.run.header;
         if self.history.knows(&header.id).await? {
             let own = self.history.answers(addresses, Some(&header.id)).await?;
@@ -124,7 +125,7 @@ impl Execution<'_> {
                 .filter(|address| !known.contains_key(*address));
             let missing: Vec<Digest> = missing.copied().collect();
             for (address, (run, answer)) in self.history.answers(&missing, None).await? {
-                known.insert(address, (Origin::Reused(run), answer));
+                known.insert(address, (Origin::Reused(run.into()), answer));
             }
         }
         Ok(known)
@@ -203,7 +204,7 @@ impl Execution<'_> {
     /// Makes the calls and puts what came of them into the waves.
     async fn call(
         &self,
-        jobs: &[Missing],
+        jobs: &Arc<Vec<Missing>>,
         under_way: &[Progressing],
         waves: &mut [Wave],
         progress: &mut impl FnMut(Progress<'_>),
@@ -217,7 +218,7 @@ impl Execution<'_> {
             let subject = &self.plans[missing.order].subjects[missing.trial.subject];
             let job = Job {
                 run: runs[missing.order].clone(),
-                address: missing.address,
+                address: under_way[missing.order].address(missing.trial),
                 repeat: missing.trial.repeat,
                 key,
             };
@@ -226,10 +227,9 @@ impl Execution<'_> {
                 None => drop(by_alias.insert(subject.alias.clone(), vec![job])),
             }
         }
-        let places: Vec<(usize, Trial)> = jobs.iter().map(|job| (job.order, job.trial)).collect();
-        let plans = self.plans.clone();
+        let (plans, places) = (self.plans.clone(), jobs.clone());
         let render = Arc::new(move |job: &Job| {
-            let (order, trial) = places[job.key];
+            let Missing { order, trial } = places[job.key];
             Ok(Call::new(plans[order].request(trial.subject, trial.case)?))
         });
         let mut kept = Ok(());
@@ -277,7 +277,6 @@ fn missing_jobs(waves: &[Wave], under_way: &[Progressing]) -> Vec<Missing> {
             if !wave.known.contains_key(address) && seen.insert(*address) {
                 jobs.push(Missing {
                     order,
-                    address: *address,
                     trial: *trial,
                 });
             }

@@ -1,5 +1,7 @@
 //! A run: one execution of a suite, as it is kept.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::answers::{Features, Kept};
@@ -21,7 +23,7 @@ pub struct Run {
     /// What was run, when, with what.
     pub header: Header,
     /// The cases, in the order of the dataset.
-    pub cases: Vec<Case>,
+    pub cases: Arc<Vec<Case>>,
     /// The trials, by subject, then case, then repeat.
     pub trials: Vec<TrialRecord>,
 }
@@ -240,7 +242,7 @@ pub struct TrialRecord {
     pub grades: Vec<Grade>,
     /// Why it has no answer, where no call was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<Arc<str>>,
     /// The address of its exchange.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Digest>,
@@ -256,7 +258,7 @@ pub enum Origin {
     /// A call that this run made.
     Live,
     /// An exchange of that earlier run.
-    Reused(String),
+    Reused(Arc<str>),
     /// A recording.
     Replayed,
     /// Nowhere: no call was made.

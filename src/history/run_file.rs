@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -63,7 +64,7 @@ pub fn write(run: &Run, out: &mut impl Write) -> io::Result<()> {
         format: FORMAT,
         header: Cow::Borrowed(&run.header),
     })?;
-    for case in &run.cases {
+    for case in run.cases.iter() {
         line(&Line::Case(Cow::Borrowed(case)))?;
     }
     for trial in &run.trials {
@@ -127,7 +128,7 @@ pub fn parse(source: &Source) -> Result<Run> {
     };
     let run = Run {
         header,
-        cases,
+        cases: Arc::new(cases),
         trials,
     };
     check(&run, source)?;

@@ -418,7 +418,7 @@ impl History {
                 .into());
         };
         let header: Header = from_json(get(row, "header")?)?;
-        let cases = self.cases_of(id).await?;
+        let cases = Arc::new(self.cases_of(id).await?);
         let trials = self.trials_of(id).await?;
         Ok(Run {
             header,
@@ -466,8 +466,10 @@ impl History {
                 .bind(position(start + READ_TOGETHER))
             };
             let rows = self.database.run(statement).await?;
+            trials.reserve_exact(rows.len());
             for row in &rows {
-                let trial: TrialRecord = from_json(get(row, "body")?)?;
+                let mut trial: TrialRecord = from_json(get(row, "body")?)?;
+                trial.grades.shrink_to_fit();
                 let answer: Option<&str> = get(row, "answer")?;
                 let keep = |answer| self.scratch.keep(&from_json(answer)?);
                 trials.push(TrialRecord {

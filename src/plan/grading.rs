@@ -55,10 +55,11 @@ impl Plan {
                 result: done.result.map_or_else(Graded::Error, Graded::Score),
                 judged: done
                     .judged
-                    .map(|judged| self.priced(scorer, judged, replies)),
+                    .map(|judged| Box::new(self.priced(scorer, judged, replies))),
             });
         }
         grades.sort_by_key(|grade| grade.metric);
+        grades.shrink_to_fit();
         grades
     }
 

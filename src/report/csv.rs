@@ -187,7 +187,7 @@ fn trial_row<W: Write>(
 ) -> io::Result<()> {
     let (origin, origin_run) = match trial.origin {
         Origin::Live => ("live", ""),
-        Origin::Reused(run) => ("reused", run.as_str()),
+        Origin::Reused(run) => ("reused", &**run),
         Origin::Replayed => ("replayed", ""),
         Origin::Nowhere => ("nowhere", ""),
     };

@@ -1,5 +1,7 @@
 //! Clusters: cases that are no independent evidence, since they come out of one answer or share an input.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -72,7 +74,7 @@ impl ClusterRule {
     /// Writes to each case the cluster that it belongs to. An error where no case has any.
     pub(super) fn apply(&self, dataset: &mut Dataset) -> Result<()> {
         if self.by != COLUMN {
-            for case in &mut dataset.cases {
+            for case in Arc::make_mut(&mut dataset.cases) {
                 case.cluster = case.vars.get(&self.by).and_then(name_of);
             }
         }

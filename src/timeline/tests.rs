@@ -312,7 +312,7 @@ fn answered(texts: &[&str]) -> Run {
     });
     Run {
         header: header(0, 1),
-        cases: (0..texts.len()).map(|id| case(id, "a")).collect(),
+        cases: Arc::new((0..texts.len()).map(|id| case(id, "a")).collect()),
         trials: trials.collect(),
     }
 }

@@ -206,7 +206,7 @@ impl<'a> Record<'a> {
             let rows = batch.map(|index| {
                 let trial = &self.run.trials[index];
                 let source = match &trial.origin {
-                    Origin::Reused(earlier) if !self.imported => earlier.as_str(),
+                    Origin::Reused(earlier) if !self.imported => &**earlier,
                     _ => self.id(),
                 };
                 [

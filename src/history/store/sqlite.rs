@@ -105,8 +105,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY)
         // A checkpoint waits for the disk, and calls wait for it: rather fewer and longer ones.
         .pragma("wal_autocheckpoint", "10000")
-        // Addresses are random, so every insert may touch any page: 16 MB of them stay in memory.
-        .pragma("cache_size", "-16000")
+        // Addresses are random, so every insert may touch any page: 8 MB of them stay in memory.
+        .pragma("cache_size", "-8000")
 }
 
 /// The path with something added to its last part.
