@@ -13,6 +13,7 @@ use crate::digest::Digest;
 use crate::document::{Document, Node};
 use crate::error::{Place, Problems, Result};
 use crate::exchange::{Request, Response};
+use crate::golden::Case;
 use crate::text::excerpt;
 use crate::text::normalize::Normalize;
 use crate::units::Cost;
@@ -30,20 +31,21 @@ mod judge;
 mod likeness;
 mod markup;
 mod matching;
+mod meaning;
 mod measure;
 mod options;
 mod overlap;
 pub mod registry;
+mod service;
 mod structure;
 mod style;
 mod tokenize;
 mod tools;
 mod transform;
 
-use asking::{Assessed, Hearing, Judged, Question, Replies, Step};
+use asking::{Asks, Assessed, Hearing, Judged, Question, Replies, Step};
 use entry::Entry;
 use expected::{Expected, Wanted};
-pub use judge::Asks;
 use registry::{KINDS, Kind};
 use transform::Transform;
 
@@ -158,6 +160,8 @@ pub struct Surroundings<'a> {
     pub load: &'a dyn Fn(&str, &Place) -> Result<Value>,
     /// The workspace with its models and prompts, where there is one.
     pub workspace: Option<&'a Workspace>,
+    /// All cases of the dataset, whichever are selected.
+    pub cases: &'a [Case],
 }
 
 /// The rule itself; each family has its own.

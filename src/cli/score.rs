@@ -162,6 +162,7 @@ fn compile(source: Source) -> Result<Scorer> {
     let surroundings = Surroundings {
         load: &load,
         workspace: None,
+        cases: &[],
     };
     scorer::compile(&document, &document.root, &surroundings)
 }

@@ -6,8 +6,8 @@ use crate::shape::{Field, record_schema};
 
 use super::entry::Entry;
 use super::{
-    Built, answers, compose, fields, formats, judge, likeness, markup, matching, measure, overlap,
-    structure, style, tools,
+    Built, answers, compose, fields, formats, judge, likeness, markup, matching, meaning, measure,
+    overlap, structure, style, tools,
 };
 
 /// All scorers, in the order of the documentation.
@@ -57,6 +57,8 @@ pub const KINDS: &[Kind] = &[
     overlap::CER_ACCURACY,
     overlap::TOKEN_F1,
     overlap::SQUAD_EXACT,
+    meaning::SIMILAR,
+    meaning::NEAREST_GOLDEN,
     answers::NUMBER,
     answers::NUMERIC_DIFF,
     answers::CHOICE,

@@ -28,6 +28,7 @@ fn try_compile(entry: &str) -> Result<Scorer> {
             path => no_file(path),
         },
         workspace: None,
+        cases: &[],
     };
     compile(&document, &document.root.items()[0], &surroundings)
 }

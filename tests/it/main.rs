@@ -26,6 +26,7 @@ mod judge_test;
 mod limits_test;
 mod looks_test;
 mod matrix_test;
+mod meaning_test;
 mod media_test;
 mod page;
 mod page_test;
