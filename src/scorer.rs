@@ -33,8 +33,10 @@ mod markup;
 mod matching;
 mod meaning;
 mod measure;
+mod moderation;
 mod options;
 mod overlap;
+mod own;
 pub mod registry;
 mod service;
 mod structure;
@@ -109,6 +111,8 @@ pub struct Answer<'a> {
 /// What it is graded against.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
+    /// The id of the case; empty where it has none.
+    pub case: &'a str,
     /// The approved output of the case.
     pub expected: Option<&'a Value>,
     /// The variables of the case.

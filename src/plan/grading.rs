@@ -152,6 +152,7 @@ impl Plan {
             cost: given.cost,
         };
         let target = Target {
+            case: &case.id,
             expected: case.expected.as_ref(),
             vars: &case.vars,
             tags: &case.tags,

@@ -138,6 +138,29 @@ pub struct Hearing<'a> {
     pub replies: &'a Replies,
 }
 
+/// What came of some questions, in their order, with the record of it.
+pub(super) type Heard<'a> = (Vec<&'a Told>, Judged);
+
+impl<'a> Hearing<'a> {
+    /// What came of these questions; those that are still open, where there are such.
+    pub(super) fn hear(&self, questions: &[Question]) -> Result<Heard<'a>, Vec<Question>> {
+        let told = |question: &Question| self.replies.get(question.address());
+        let is_open = |question: &&Question| told(question).is_none();
+        let open: Vec<Question> = questions.iter().filter(is_open).cloned().collect();
+        if !open.is_empty() {
+            return Err(open);
+        }
+        let mut judged = Judged::default();
+        let heard = questions.iter().filter_map(|question| {
+            let told = told(question)?;
+            judged.note(question, told);
+            Some(told)
+        });
+        let heard = heard.collect();
+        Ok((heard, judged))
+    }
+}
+
 /// How far a grading came.
 #[derive(Debug)]
 pub enum Step {
@@ -174,7 +197,7 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// Adds a question that was answered, or was given up.
+    /// Adds a question that was answered or given up.
     pub(super) fn note(&mut self, question: &Question, told: &Told) {
         self.calls.push(JudgeCall {
             address: question.address(),

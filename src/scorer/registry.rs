@@ -7,7 +7,7 @@ use crate::shape::{Field, record_schema};
 use super::entry::Entry;
 use super::{
     Built, answers, compose, fields, formats, judge, likeness, markup, matching, meaning, measure,
-    overlap, structure, style, tools,
+    moderation, overlap, own, structure, style, tools,
 };
 
 /// All scorers, in the order of the documentation.
@@ -69,6 +69,7 @@ pub const KINDS: &[Kind] = &[
     style::FORBIDDEN,
     style::NO_PII,
     style::READABILITY,
+    moderation::MODERATION,
     tools::TOOL_CALLS,
     tools::TOOL_CALL_F1,
     tools::TOOL_COUNT,
@@ -89,6 +90,8 @@ pub const KINDS: &[Kind] = &[
     judge::ANSWER_RELEVANCE,
     judge::CONTEXT_PRECISION,
     judge::CONTEXT_RECALL,
+    own::COMMAND,
+    own::HTTP,
     compose::ALL,
     compose::ANY,
     compose::NOT,

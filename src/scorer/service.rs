@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::Turn;
-use super::asking::{Asks, Hearing, Judged, Question, Told};
+use super::asking::{Asks, Question};
 use super::entry::Entry;
 use crate::error::Result;
 use crate::exchange::task::Task;
@@ -41,28 +40,7 @@ impl Service {
         Question::new(Arc::new(Call::new(self.request(texts))), repeat)
     }
 
-    /// What came of questions, with the record of it; or the turn that puts those which are still open.
-    pub(super) fn hear<'h>(
-        &self,
-        questions: &[Question],
-        hearing: &Hearing<'h>,
-    ) -> std::result::Result<(Vec<&'h Told>, Judged), Turn> {
-        let told = |question: &Question| hearing.replies.get(question.address());
-        let open = questions.iter().filter(|question| told(question).is_none());
-        let open: Vec<Question> = open.cloned().collect();
-        if !open.is_empty() {
-            return Err(Turn::Ask(open));
-        }
-        let mut judged = Judged::default();
-        let heard = questions.iter().filter_map(|question| {
-            let told = told(question)?;
-            judged.note(question, told);
-            Some(told)
-        });
-        let heard = heard.collect();
-        Ok((heard, judged))
-    }
-
+    /// Whom it asks.
     pub(super) fn asks(&self) -> Asks<'_> {
         Asks {
             alias: &self.alias,

@@ -48,6 +48,7 @@ fn grade_response(
 ) -> OrMissing<Score> {
     let vars = json!({"reply": "hello", "empty": null});
     let target = Target {
+        case: "",
         expected,
         vars: vars.as_object().unwrap(),
         tags: &[],
@@ -503,6 +504,7 @@ fn what_was_not_measured_has_no_score() {
     let response = response("x");
     let vars = Map::new();
     let target = Target {
+        case: "",
         expected: None,
         vars: &vars,
         tags: &[],

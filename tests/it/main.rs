@@ -28,6 +28,7 @@ mod looks_test;
 mod matrix_test;
 mod meaning_test;
 mod media_test;
+mod own_test;
 mod page;
 mod page_test;
 mod probe_test;

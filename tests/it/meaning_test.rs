@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::endpoint::{Answers, Behaviour, Endpoint, Fault};
 use crate::project::Project;
-use crate::summary::scores;
+use crate::summary::{scores, trials};
 
 /// The vector of a text: how many of its letters are each of `a`, `b` and `c`, and one that all texts share.
 fn vector(text: &str) -> Vec<f64> {
@@ -225,4 +225,40 @@ fn a_failed_call_for_a_vector_is_no_score() {
         output.stdout.contains("`other` gave no answer: HTTP 500"),
         "{output}"
     );
+}
+
+#[test]
+fn a_filter_is_asked_about_each_answer_once() {
+    let endpoint = endpoint();
+    let scorers = "  - moderation: other\n  \
+                   - moderation: { model: other, max: 0.05, metric: strict }\n  \
+                   - moderation: { model: other, categories: { violence: 95% }, metric: lenient }\n  \
+                   - moderation: { model: other, categories: [hate, sloth], metric: unknown }\n";
+    let cases = [("I will hit him.", json!("x")), ("I like him.", json!("x"))];
+    let project = project(&endpoint, scorers, &cases);
+    let output = project.run(&["run", "--json"]);
+    let summary = output.json();
+    assert_eq!(
+        rounded(&scores(&summary, "moderation")),
+        [Some(0.1), Some(0.9)]
+    );
+    assert_eq!(
+        rounded(&scores(&summary, "lenient")),
+        [Some(0.1), Some(0.98)]
+    );
+    assert_eq!(scores(&summary, "unknown"), [None, None]);
+    assert_eq!(calls_to(&endpoint, "/v1/moderations"), 2);
+    let trial = trials(&summary)[0].1;
+    let shown: Vec<String> = trial["scores"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(Value::to_string)
+        .collect();
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+    {"value":0.09999999999999998,"passed":false,"note":"flagged, most for violence 0.900"}
+    {"value":0.09999999999999998,"passed":false,"note":"too much of violence 0.900, hate 0.100"}
+    {"value":0.09999999999999998,"passed":true,"note":null}
+    {"value":null,"passed":null,"note":"no category `sloth` among violence, hate"}
+    "#);
 }

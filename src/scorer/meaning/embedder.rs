@@ -56,7 +56,7 @@ impl Embedder {
     ) -> std::result::Result<Vectors<'h>, Turn> {
         let mut questions = vec![self.0.question([answer.to_owned()], 1)];
         questions.extend(prepared.0.iter().cloned());
-        let (heard, judged) = self.0.hear(&questions, hearing)?;
+        let (heard, judged) = hearing.hear(&questions).map_err(Turn::Ask)?;
         match self.found(&questions, &heard, hearing) {
             Ok((own, others)) => Ok(Vectors {
                 own,
