@@ -351,7 +351,7 @@ impl Plan {
                             Some(_) => {
                                 "set `params` or `structured: false` in the entry of the scorer"
                             }
-                            None => "give the scorer a model of its own in regauge.yaml",
+                            None => "let its entry fit what the scorer asks, or name another model",
                         }),
                 );
             }

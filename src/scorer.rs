@@ -37,6 +37,7 @@ mod moderation;
 mod options;
 mod overlap;
 mod own;
+mod refusal;
 pub mod registry;
 mod service;
 mod structure;

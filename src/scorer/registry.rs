@@ -7,7 +7,7 @@ use crate::shape::{Field, record_schema};
 use super::entry::Entry;
 use super::{
     Built, answers, compose, fields, formats, judge, likeness, markup, matching, meaning, measure,
-    moderation, overlap, own, structure, style, tools,
+    moderation, overlap, own, refusal, structure, style, tools,
 };
 
 /// All scorers, in the order of the documentation.
@@ -69,6 +69,7 @@ pub const KINDS: &[Kind] = &[
     style::FORBIDDEN,
     style::NO_PII,
     style::READABILITY,
+    refusal::REFUSAL,
     moderation::MODERATION,
     tools::TOOL_CALLS,
     tools::TOOL_CALL_F1,

@@ -14,6 +14,7 @@ mod fields;
 mod formats;
 mod overlap;
 mod properties;
+mod refusal;
 mod style;
 
 fn no_file(path: &str) -> Result<Value> {
