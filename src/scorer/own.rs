@@ -229,6 +229,8 @@ impl Rule for Own {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     #[test]
@@ -272,7 +274,7 @@ mod tests {
             r#"{"score": 1, "explanation": 7}"#,
             r#"{"score": 1, "id": "q0"}"#,
         ] {
-            said += &format!("{text}: {}\n", Verdict::read(text, "q1").unwrap_err());
+            writeln!(said, "{text}: {}", Verdict::read(text, "q1").unwrap_err()).unwrap();
         }
         insta::assert_snapshot!(said, @r#"
         : a reply that is no JSON: EOF while parsing a value at line 1 column 0

@@ -51,6 +51,7 @@ pub const KINDS: &[Kind] = &[
     overlap::ROUGE_LSUM,
     overlap::BLEU,
     overlap::GLEU,
+    overlap::METEOR,
     overlap::CHRF,
     overlap::TER_ACCURACY,
     overlap::WER_ACCURACY,

@@ -201,8 +201,10 @@ fn an_answer_is_nearest_to_its_own_golden_or_to_that_of_another_case() {
     assert_eq!(calls_to(&endpoint, "/v1/embeddings"), 5);
     // The goldens are those of the dataset, whichever cases are selected.
     let one = project.run(&["run", "--filter", "c-1", "--json"]);
-    let scores = scores(&one.json(), "nearest-golden");
-    assert_eq!(scores, [None, Some(0.0), None, None]);
+    assert_eq!(
+        scores(&one.json(), "nearest-golden"),
+        [None, Some(0.0), None, None]
+    );
 }
 
 #[test]
