@@ -145,6 +145,7 @@ fn measure(row: &Row) -> f64 {
     let mut sum = 0.0;
     for (expected, response) in pairs.iter().cycle().take(row.times) {
         let target = Target {
+            case: "",
             expected: Some(expected),
             vars: &vars,
             tags: &[],

@@ -81,6 +81,7 @@ pub(crate) fn yaml(bytes: &[u8]) {
     let surroundings = Surroundings {
         load: &load,
         workspace: None,
+        cases: &[],
     };
     drop(regauge::scorer::compile(
         &document,

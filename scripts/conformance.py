@@ -21,6 +21,7 @@ from collections import Counter
 import jiwer
 import jsonschema
 from nltk.translate.gleu_score import sentence_gleu
+from nltk.translate.meteor_score import meteor_score
 from rapidfuzz import distance, fuzz, fuzz_py
 from rouge_score import rouge_scorer
 from sacrebleu.metrics import BLEU, CHRF, TER
@@ -131,6 +132,20 @@ def squad_f1(reference, output):
     return 2 * precision * recall / (precision + recall)
 
 
+class NoWordNet:
+    """A dictionary without a word, so that METEOR pairs no synonyms."""
+
+    @staticmethod
+    def synsets(_):
+        return []
+
+
+def meteor(**options):
+    return lambda output, references: meteor_score(
+        [reference.split() for reference in references], output.split(), wordnet=NoWordNet, **options
+    )
+
+
 def fuzzy(score):
     return best(lambda reference, output: score(reference, output) / 100)
 
@@ -160,6 +175,8 @@ SUBJECTS = {
     "gleu: {min: 2, max: 3}": lambda output, references: sentence_gleu(
         [r.split() for r in references], output.split(), 2, 3
     ),
+    "meteor": meteor(),
+    "meteor: {alpha: 0.5, beta: 1, gamma: 0.2}": meteor(alpha=0.5, beta=1, gamma=0.2),
     "chrf": sacre(CHRF()),
     "chrf: {words: 2}": sacre(CHRF(word_order=2)),
     "chrf: {beta: 3, whitespace: true, eps-smoothing: true}": sacre(

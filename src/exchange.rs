@@ -254,7 +254,7 @@ pub struct Request {
     /// What is asked for.
     #[serde(default, skip_serializing_if = "Task::is_chat")]
     pub task: Task,
-    /// The conversation so far; or, one text a message, what is turned into vectors or judged.
+    /// The conversation so far; or, one text a message, what is turned into vectors, judged or scored.
     pub messages: Vec<Message>,
     /// The tools on offer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

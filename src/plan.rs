@@ -19,7 +19,7 @@ use crate::document::{Data, Document, Node, Source};
 use crate::error::{Diagnostic, Place, Problems, Result};
 use crate::exchange::task::Task;
 use crate::exchange::{Params, Request, Usage};
-use crate::golden::Dataset;
+use crate::golden::{Case, Dataset};
 use crate::prompt::{self, Prompt, PromptRef};
 use crate::provider;
 use crate::provider::price::{self, Price};
@@ -57,12 +57,12 @@ pub struct Metric {
     pub informational: bool,
     /// The digest of the scorer with its options, and of what else can change its scores.
     pub fingerprint: Digest,
-    /// Who judges, where a model is asked.
+    /// Who is asked, where a model is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judge: Option<JudgeRecord>,
 }
 
-/// The judge of a metric, as a run keeps it.
+/// Who is asked for a metric, as a run keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JudgeRecord {
@@ -70,8 +70,9 @@ pub struct JudgeRecord {
     pub alias: String,
     /// The model id that is asked for.
     pub model: String,
-    /// The prompt version, as in `judge@v1`.
-    pub prompt: String,
+    /// The prompt version of a judge, as in `judge@v1`; `None` where something else is asked for than an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
     /// Whether the prompt is the one inside the program.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_built_in: bool,
@@ -189,8 +190,17 @@ impl Plan {
         let subjects = subjects(workspace, &suite, selection, now, &mut problems);
         let mut metrics = Metrics::default();
         let mut unscored = Problems::default();
-        let scorers = suite_scorers(workspace, &suite, &mut metrics, &mut unscored);
-        let Some(mut dataset) = problems.take(suite.cases(workspace)) else {
+        let dataset = problems.take(suite.cases(workspace));
+        let all_cases = dataset
+            .as_ref()
+            .map(|dataset| dataset.cases.clone())
+            .unwrap_or_default();
+        let compiler = Compiler {
+            workspace,
+            cases: &all_cases,
+        };
+        let scorers = suite_scorers(&compiler, &suite, &mut metrics, &mut unscored);
+        let Some(mut dataset) = dataset else {
             problems.take(unscored.finish());
             problems.finish()?;
             return Ok(None);
@@ -198,7 +208,7 @@ impl Plan {
         let most = suite.policy.max_quarantine;
         check_quarantine(&suite.quarantine, &dataset, most, now, &mut problems);
         selection.narrow(Arc::make_mut(&mut dataset.cases));
-        let case_scorers = case_scorers(workspace, &dataset, &mut metrics, &mut unscored);
+        let case_scorers = case_scorers(&compiler, &dataset, &mut metrics, &mut unscored);
         // A scorer that could not be read may be the one that a gate names.
         if unscored.is_empty() {
             check_gates(&suite, &metrics.list, &mut problems);
@@ -335,12 +345,14 @@ impl Plan {
             let host = asks.model.host.unsupported(&sample);
             for what in provider::unsupported(&sample).into_iter().chain(host) {
                 problems.push(
-                    Diagnostic::new(format!(
-                        "the judge of `{}` on `{}`: {what}",
-                        scorer.metric, asks.alias
-                    ))
-                    .at(asks.model.place.clone())
-                    .help("set `params` or `structured: false` in the entry of the scorer"),
+                    Diagnostic::new(format!("`{}` asks `{}`: {what}", scorer.metric, asks.alias))
+                        .at(asks.model.place.clone())
+                        .help(match asks.prompt {
+                            Some(_) => {
+                                "set `params` or `structured: false` in the entry of the scorer"
+                            }
+                            None => "let its entry fit what the scorer asks, or name another model",
+                        }),
                 );
             }
         }
@@ -474,15 +486,32 @@ pub fn price_of(model: &Model, now: i64) -> Option<Price> {
     }
 }
 
+/// Reads the scorers of a suite and of its cases.
+struct Compiler<'a> {
+    workspace: &'a Workspace,
+    cases: &'a [Case],
+}
+
+impl Compiler<'_> {
+    fn compile(&self, document: &Document, node: &Node) -> Result<Scorer> {
+        let surroundings = Surroundings {
+            load: &|path, place| load_json(self.workspace, path, place),
+            workspace: Some(self.workspace),
+            cases: self.cases,
+        };
+        scorer::compile(document, node, &surroundings)
+    }
+}
+
 fn suite_scorers(
-    workspace: &Workspace,
+    compiler: &Compiler<'_>,
     suite: &Suite,
     metrics: &mut Metrics,
     problems: &mut Problems,
 ) -> Vec<(usize, Scorer)> {
     let mut scorers = Vec::new();
     for node in suite.scorer_nodes() {
-        let Some(scorer) = problems.take(compile(workspace, &suite.document, node)) else {
+        let Some(scorer) = problems.take(compiler.compile(&suite.document, node)) else {
             continue;
         };
         let taken = metrics
@@ -503,7 +532,7 @@ fn suite_scorers(
 }
 
 fn case_scorers(
-    workspace: &Workspace,
+    compiler: &Compiler<'_>,
     dataset: &Dataset,
     metrics: &mut Metrics,
     problems: &mut Problems,
@@ -534,21 +563,13 @@ fn case_scorers(
         };
         let mut scorers = Vec::new();
         for node in nodes {
-            if let Some(scorer) = problems.take(compile(workspace, &document, node)) {
+            if let Some(scorer) = problems.take(compiler.compile(&document, node)) {
                 scorers.push((metrics.index_of(&scorer), scorer));
             }
         }
         found.insert(index, scorers);
     }
     found
-}
-
-fn compile(workspace: &Workspace, document: &Document, node: &Node) -> Result<Scorer> {
-    let surroundings = Surroundings {
-        load: &|path, place| load_json(workspace, path, place),
-        workspace: Some(workspace),
-    };
-    scorer::compile(document, node, &surroundings)
 }
 
 /// A JSON file that a scorer names at `place`.

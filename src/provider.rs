@@ -36,6 +36,7 @@ mod openai;
 pub mod price;
 mod responses;
 mod retry_after;
+mod scoring;
 pub mod sigv4;
 mod stream;
 #[cfg(test)]
@@ -140,14 +141,18 @@ struct Codec {
 }
 
 fn codec(request: &Request) -> &'static Codec {
-    use WireFormat::{AzureOpenai, Gemini, Mistral, Ollama, Openai, OpenaiResponses};
+    use WireFormat::{
+        AzureOpenai, Command, Gemini, Http, Mistral, Ollama, Openai, OpenaiResponses,
+    };
     match (request.task, request.provider) {
         (Task::Chat, format) => codec_of_chat(format),
         (Task::Embed, Openai | OpenaiResponses | AzureOpenai | Mistral) => &embedding::CODEC,
         (Task::Embed, Gemini) => &gemini::EMBEDDING,
         (Task::Embed, Ollama) => &ollama::EMBEDDING,
         (Task::Moderate, Openai | OpenaiResponses) => &moderation::CODEC,
-        (Task::Embed | Task::Moderate, _) => &NONE,
+        (Task::Score, Command) => &scoring::BY_PROGRAM,
+        (Task::Score, Http) => &scoring::BY_SERVICE,
+        (Task::Embed | Task::Moderate | Task::Score, _) => &NONE,
     }
 }
 
@@ -157,6 +162,7 @@ const NONE: Codec = Codec {
     unsupported: |request| {
         vec![match request.task {
             Task::Embed => "has no embeddings".to_owned(),
+            Task::Score => "has no scores".to_owned(),
             Task::Chat | Task::Moderate => "has no moderation".to_owned(),
         }]
     },
@@ -319,7 +325,7 @@ pub fn decode(request: &Request, reply: &HttpReply<'_>) -> Result<Response, Refu
 /// Where there is one thing for each text, there must be as many.
 fn answers_each(request: &Request, response: Response) -> Result<Response, Cow<'static, str>> {
     let (found, what) = match request.task {
-        Task::Chat => return Ok(response),
+        Task::Chat | Task::Score => return Ok(response),
         Task::Embed => (response.vectors.len(), "vector"),
         Task::Moderate => (response.judgements.len(), "judgement"),
     };

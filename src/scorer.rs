@@ -13,6 +13,7 @@ use crate::digest::Digest;
 use crate::document::{Document, Node};
 use crate::error::{Place, Problems, Result};
 use crate::exchange::{Request, Response};
+use crate::golden::Case;
 use crate::text::excerpt;
 use crate::text::normalize::Normalize;
 use crate::units::Cost;
@@ -30,20 +31,24 @@ mod judge;
 mod likeness;
 mod markup;
 mod matching;
+mod meaning;
 mod measure;
+mod moderation;
 mod options;
 mod overlap;
+mod own;
+mod refusal;
 pub mod registry;
+mod service;
 mod structure;
 mod style;
 mod tokenize;
 mod tools;
 mod transform;
 
-use asking::{Assessed, Hearing, Judged, Question, Replies, Step};
+use asking::{Asks, Assessed, Hearing, Judged, Question, Replies, Step};
 use entry::Entry;
 use expected::{Expected, Wanted};
-pub use judge::Asks;
 use registry::{KINDS, Kind};
 use transform::Transform;
 
@@ -107,6 +112,8 @@ pub struct Answer<'a> {
 /// What it is graded against.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
+    /// The id of the case; empty where it has none.
+    pub case: &'a str,
     /// The approved output of the case.
     pub expected: Option<&'a Value>,
     /// The variables of the case.
@@ -158,6 +165,8 @@ pub struct Surroundings<'a> {
     pub load: &'a dyn Fn(&str, &Place) -> Result<Value>,
     /// The workspace with its models and prompts, where there is one.
     pub workspace: Option<&'a Workspace>,
+    /// All cases of the dataset, whichever are selected.
+    pub cases: &'a [Case],
 }
 
 /// The rule itself; each family has its own.

@@ -19,6 +19,7 @@ use crate::error::{Diagnostic, Error, Result};
 use crate::files::replace_file;
 use crate::history::run::{Run, TrialRecord};
 use crate::history::store::History;
+use crate::plan::Metric;
 use crate::stats::agreement::Agreement;
 use crate::stats::judge::rogan_gladen;
 use crate::text::suggest;
@@ -95,7 +96,7 @@ pub(super) fn run(args: &JudgeArgs, workspace: &Workspace, console: &Console) ->
     };
     let judges = run.header.metrics.iter().enumerate();
     let found: Vec<(usize, Found)> = judges
-        .filter(|(_, metric)| metric.judge.is_some())
+        .filter(|(_, metric)| is_judged(metric))
         .map(|(index, _)| Ok((index, compare(&run, index, &labels)?)))
         .collect::<Result<_>>()?;
     if found.is_empty() {
@@ -128,6 +129,14 @@ pub(super) fn run(args: &JudgeArgs, workspace: &Workspace, console: &Console) ->
         console.json(&found.iter().map(|(_, found)| as_json(found)).collect());
     }
     Ok(Exit::Pass)
+}
+
+/// Whether a model judges by a prompt; vectors and filters are no judges.
+fn is_judged(metric: &Metric) -> bool {
+    metric
+        .judge
+        .as_ref()
+        .is_some_and(|judge| judge.prompt.is_some())
 }
 
 fn of_file(source: &Source) -> Result<Vec<Label>> {

@@ -162,6 +162,7 @@ fn compile(source: Source) -> Result<Scorer> {
     let surroundings = Surroundings {
         load: &load,
         workspace: None,
+        cases: &[],
     };
     scorer::compile(&document, &document.root, &surroundings)
 }
@@ -180,6 +181,7 @@ fn grade(scorer: &Scorer, line: &Line) -> Value {
         cost: line.cost_usd.and_then(Cost::from_usd),
     };
     let target = Target {
+        case: line.id.as_ref().and_then(Value::as_str).unwrap_or_default(),
         expected: line.expected.as_ref(),
         vars: &line.vars,
         tags: &line.tags,

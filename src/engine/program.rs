@@ -29,6 +29,8 @@ pub(super) struct Program {
     folder: PathBuf,
     environment: Vec<(String, String)>,
     stays: bool,
+    /// Bytes of address space for each of its processes.
+    memory: Option<u64>,
     /// Those that wait for a line.
     idle: Mutex<Vec<Running>>,
 }
@@ -61,6 +63,32 @@ impl Group {
                 .and_then(|id| i32::try_from(id).ok())
                 .and_then(rustix::process::Pid::from_raw),
         }
+    }
+
+    /// Bounds the address space of the program, and of all that it starts from now on.
+    fn limit_memory(&self, bytes: Option<u64>) -> std::result::Result<(), Refused> {
+        let Some(bytes) = bytes else {
+            return Ok(());
+        };
+        #[cfg(target_os = "linux")]
+        {
+            let limit = rustix::process::Rlimit {
+                current: Some(bytes),
+                maximum: Some(bytes),
+            };
+            // One that has ended by now needs no limit.
+            let set = self.leader.map(|leader| {
+                rustix::process::prlimit(Some(leader), rustix::process::Resource::As, limit)
+            });
+            match set {
+                None | Some(Ok(_) | Err(rustix::io::Errno::SRCH)) => Ok(()),
+                Some(Err(error)) => Err(broke(&format!("its memory cannot be limited: {error}"))),
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        Err(broke(&format!(
+            "`memory_mb` ({bytes} bytes) can be held on Linux only"
+        )))
     }
 
     /// The leader has ended, and its number may be that of another by now.
@@ -99,6 +127,7 @@ impl Program {
             folder,
             environment,
             stays: model.program.stays,
+            memory: model.program.memory,
             idle: Mutex::new(Vec::new()),
         })
     }
@@ -199,8 +228,10 @@ impl Program {
         let (Some(input), Some(output), Some(errors)) = (input, output, errors) else {
             return Err(broke("it has no pipes"));
         };
+        let group = Group::of(&child);
+        group.limit_memory(self.memory)?;
         Ok(Running {
-            group: Group::of(&child),
+            group,
             child,
             input: Some(input),
             output: BufReader::new(output),

@@ -1,4 +1,4 @@
-//! What a request is for: a conversation as a rule, or texts that are turned into vectors or judged.
+//! What a request is for: a conversation as a rule, or texts that are turned into vectors, judged or scored.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,6 +16,8 @@ pub enum Task {
     Embed,
     /// A judgement of the text of each message by the endpoint's filter.
     Moderate,
+    /// A score of an answer, by a scorer of one's own; the message holds all that it is given, as JSON.
+    Score,
 }
 
 impl Task {

@@ -355,7 +355,7 @@ fn keep_lines(wanted: &[Wanted], under_way: &mut [Progressing], waves: &[Wave], 
             continue;
         }
         let line = recording::Line {
-            prompt: "a judge".to_owned(),
+            prompt: "a scorer".to_owned(),
             case: plans[one.order].dataset.cases[one.case].id.clone(),
             request: one.question.call.request.clone(),
             answers: BTreeMap::from([(one.question.repeat, answer.as_ref().clone())]),
@@ -372,11 +372,11 @@ fn not_recorded(plan: &Plan, first: &Wanted, count: usize) -> Error {
     };
     let case = &plan.dataset.cases[first.case].id;
     Diagnostic::new(format!(
-        "no recording answers what the judge on {} is asked about case `{case}`{others}",
+        "no recording answers what a scorer asks `{}` about case `{case}`{others}",
         first.alias
     ))
     .help(format!(
-        "record it with `regauge run {} --record`; a changed judge, or another answer to judge, is another request",
+        "record it with `regauge run {} --record`; a changed scorer, or another answer to score, is another request",
         plan.suite.name
     ))
     .into()

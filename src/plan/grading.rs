@@ -7,11 +7,11 @@ use crate::scorer::asking::{Assessed, Hearing, Judged, Question, Replies, Step, 
 use crate::scorer::{Answer, Scorer, Target};
 use crate::units::Cost;
 
-/// How the reason begins why a judge has no score that was never asked.
-const NOT_STORED: &str = "the judge was not asked: no reply of";
+/// How the reason begins why there is no score where a model was never asked.
+const NOT_STORED: &str = "not asked: no reply of";
 
 impl Grade {
-    /// Whether it lacks the reply of a judge that was never asked.
+    /// Whether it lacks the reply of a model that was never asked.
     pub fn is_unasked(&self) -> bool {
         matches!(&self.result, Graded::Error(error) if error.starts_with(NOT_STORED))
     }
@@ -88,7 +88,7 @@ impl Plan {
     pub fn judge_prompts(&self) -> impl Iterator<Item = &Prompt> {
         self.all_scorers().filter_map(|(_, scorer)| {
             let asks = scorer.asks()?;
-            (!asks.is_built_in).then_some(asks.prompt)
+            asks.prompt.filter(|_| !asks.is_built_in)
         })
     }
 
@@ -153,6 +153,7 @@ impl Plan {
             cost: given.cost,
         };
         let target = Target {
+            case: &case.id,
             expected: case.expected.as_ref(),
             vars: &case.vars,
             tags: &case.tags,

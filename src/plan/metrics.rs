@@ -2,6 +2,7 @@
 
 use super::{JudgeRecord, Metric};
 use crate::digest::Digest;
+use crate::prompt::Prompt;
 use crate::scorer::Scorer;
 
 /// The metrics so far, each with its name once.
@@ -30,7 +31,7 @@ impl Metrics {
             judge: scorer.asks().map(|asks| JudgeRecord {
                 alias: asks.alias.to_owned(),
                 model: asks.model.model.clone(),
-                prompt: asks.prompt.label(),
+                prompt: asks.prompt.map(Prompt::label),
                 is_built_in: asks.is_built_in,
                 compares: scorer.compares(),
                 objection: None,

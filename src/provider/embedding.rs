@@ -76,6 +76,7 @@ fn response(body: &Value) -> Result<Response, &'static str> {
         vectors: vectors.into_iter().map(|(_, vector)| vector).collect(),
         usage: Usage {
             input: count_at(body, "/usage/prompt_tokens"),
+            output: Some(0),
             ..Usage::default()
         },
         model: text_at(body, "/model"),

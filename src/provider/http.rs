@@ -13,9 +13,14 @@ pub(super) const CODEC: Codec = Codec {
     unsupported,
     path: |_| Path::default(),
     body,
-    response: |_| Err("a reply of which nobody says where the answer stands"),
+    response: of_nowhere,
     streaming: None,
 };
+
+/// What stands for an answer where no entry of a model says where it is.
+pub(super) fn of_nowhere(_: &Value) -> Result<Response, &'static str> {
+    Err("a reply of which nobody says where the answer stands")
+}
 
 /// What a body can ask for.
 const NAMES: &[&str] = &[
@@ -65,16 +70,7 @@ fn unsupported(request: &Request) -> Vec<String> {
         return vec!["needs a body".to_owned()];
     };
     let asked = names_in(&form.body);
-    let unknown = asked.iter().filter(|name| !NAMES.contains(&name.as_str()));
-    let unknown: Vec<String> = unknown
-        .map(|name| {
-            let help = match suggest(name, NAMES.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("there are {}", NAMES.join(", ")),
-            };
-            format!("has a body with `{{{{ {name} }}}}`, for which nothing stands: {help}")
-        })
-        .collect();
+    let unknown = unknown_names(&asked, NAMES);
     if !unknown.is_empty() {
         return unknown;
     }
@@ -113,18 +109,36 @@ fn unsupported(request: &Request) -> Vec<String> {
     problems
 }
 
-fn form(request: &Request) -> Option<&HttpForm> {
+/// One fragment for each name that a body asks for and that is none of `names`.
+pub(super) fn unknown_names(asked: &[String], names: &[&str]) -> Vec<String> {
+    let unknown = asked.iter().filter(|name| !names.contains(&name.as_str()));
+    unknown
+        .map(|name| {
+            let help = match suggest(name, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are {}", names.join(", ")),
+            };
+            format!("has a body with `{{{{ {name} }}}}`, for which nothing stands: {help}")
+        })
+        .collect()
+}
+
+pub(super) fn form(request: &Request) -> Option<&HttpForm> {
     request.form.as_ref()?.http()
 }
 
 fn body(request: &Request, repeat: u32) -> Map<String, Value> {
+    filled_body(request, &known(request, repeat))
+}
+
+/// The body of the entry of a model, with what stands for its names.
+pub(super) fn filled_body(request: &Request, known: &Map<String, Value>) -> Map<String, Value> {
     let Some(form) = form(request) else {
         return Map::new();
     };
-    let known = known(request, repeat);
     let fields = form.body.iter();
     fields
-        .filter_map(|(name, value)| Some((name.clone(), filled(value, &known)?)))
+        .filter_map(|(name, value)| Some((name.clone(), filled(value, known)?)))
         .collect()
 }
 
@@ -221,7 +235,7 @@ fn whole_name(text: &str) -> Option<&str> {
 }
 
 /// The names that a body asks for.
-fn names_in(body: &Map<String, Value>) -> Vec<String> {
+pub(super) fn names_in(body: &Map<String, Value>) -> Vec<String> {
     fn collect(value: &Value, names: &mut Vec<String>) {
         match value {
             Value::String(text) => {

@@ -59,6 +59,7 @@ fn vectors(body: &Value) -> Result<Response, &'static str> {
         vectors: vectors?,
         usage: Usage {
             input: count_at(body, "/prompt_eval_count"),
+            output: Some(0),
             ..Usage::default()
         },
         model: text_at(body, "/model"),

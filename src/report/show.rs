@@ -164,7 +164,7 @@ pub(super) fn run_size(run: &RunFacts<'_>) -> Vec<String> {
         facts.push(format!("{} saved", count(run.saved, "call")));
     }
     if run.judging > 0 {
-        facts.push(format!("{} of judges", count(run.judging, "call")));
+        facts.push(format!("{} of scorers", count(run.judging, "call")));
     }
     if run.confirming > 0 {
         facts.push(format!(

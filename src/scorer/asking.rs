@@ -1,14 +1,35 @@
 //! What scorers ask of models, what they were told, and how a grading that has to ask goes on.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::Score;
 use crate::digest::Digest;
-use crate::exchange::{Answered, Call};
+use crate::exchange::task::Vector;
+use crate::exchange::{Answered, Call, Reply, Response};
+use crate::prompt::Prompt;
+use crate::text::excerpt;
 use crate::units::Cost;
+use crate::workspace::model::Model;
+
+/// Characters of a failure that an error shows.
+const SHOWN: usize = 120;
+
+/// Whom a scorer asks.
+#[derive(Debug)]
+pub struct Asks<'a> {
+    /// The alias of the model.
+    pub alias: &'a str,
+    /// What stands behind it.
+    pub model: &'a Model,
+    /// The prompt of a judge; `None` where something else is asked for than an answer.
+    pub prompt: Option<&'a Prompt>,
+    /// Whether the prompt is the one inside the program.
+    pub is_built_in: bool,
+}
 
 /// A call that a scorer needs before it can say anything.
 #[derive(Debug, Clone)]
@@ -17,12 +38,22 @@ pub struct Question {
     pub call: Arc<Call>,
     /// Which repeat of it, counted from 1.
     pub repeat: u32,
+    address: Digest,
 }
 
 impl Question {
+    /// The question that is asked by this call for the `repeat`-th time.
+    pub fn new(call: Arc<Call>, repeat: u32) -> Self {
+        Self {
+            address: call.address(repeat),
+            call,
+            repeat,
+        }
+    }
+
     /// The address of the exchange that answers it.
     pub fn address(&self) -> Digest {
-        self.call.address(self.repeat)
+        self.address
     }
 }
 
@@ -40,19 +71,59 @@ pub enum Told {
     GivenUp(Arc<str>),
 }
 
+impl Told {
+    /// The response, or why `whom` gave none.
+    pub(super) fn response(&self, whom: &str) -> Result<&Response, String> {
+        match self {
+            Self::GivenUp(reason) => Err(format!("{whom} was not asked: {reason}")),
+            Self::Answered { answer, .. } => match &answer.reply {
+                Reply::Response(response) => Ok(response),
+                Reply::Failure(failure) => {
+                    let failure = failure.to_string();
+                    let failure = excerpt(&failure, SHOWN);
+                    Err(format!("{whom} gave no answer: {failure}"))
+                }
+            },
+        }
+    }
+
+    /// Whether this run called for it.
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self, Self::Answered { live: true, .. })
+    }
+}
+
 /// What came of the questions so far, by address.
 #[derive(Debug, Default)]
-pub struct Replies(HashMap<Digest, Told>);
+pub struct Replies {
+    told: HashMap<Digest, Told>,
+    /// The numbers of vectors, which are read once and compared many times.
+    vectors: HashMap<Digest, Vec<Vec<f32>>>,
+}
 
 impl Replies {
     /// What came of the question at this address; `None` where it was not asked yet.
     pub fn get(&self, address: Digest) -> Option<&Told> {
-        self.0.get(&address)
+        self.told.get(&address)
+    }
+
+    /// The vectors of the reply at this address, one for each text; none where there is no such reply.
+    pub fn vectors(&self, address: Digest) -> &[Vec<f32>] {
+        self.vectors.get(&address).map_or(&[], Vec::as_slice)
     }
 
     /// Keeps what came of a question; the first word stands.
     pub fn tell(&mut self, address: Digest, told: Told) {
-        self.0.entry(address).or_insert(told);
+        let Entry::Vacant(entry) = self.told.entry(address) else {
+            return;
+        };
+        if let Told::Answered { answer, .. } = entry.insert(told)
+            && let Some(response) = answer.reply.response()
+            && !response.vectors.is_empty()
+        {
+            let numbers = response.vectors.iter().map(Vector::numbers);
+            self.vectors.insert(address, numbers.collect());
+        }
     }
 }
 
@@ -65,6 +136,29 @@ pub struct Hearing<'a> {
     pub rival: Option<&'a str>,
     /// What came of the questions so far.
     pub replies: &'a Replies,
+}
+
+/// What came of some questions, in their order, with the record of it.
+pub(super) type Heard<'a> = (Vec<&'a Told>, Judged);
+
+impl<'a> Hearing<'a> {
+    /// What came of these questions; those that are still open, where there are such.
+    pub(super) fn hear(&self, questions: &[Question]) -> Result<Heard<'a>, Vec<Question>> {
+        let told = |question: &Question| self.replies.get(question.address());
+        let is_open = |question: &&Question| told(question).is_none();
+        let open: Vec<Question> = questions.iter().filter(is_open).cloned().collect();
+        if !open.is_empty() {
+            return Err(open);
+        }
+        let mut judged = Judged::default();
+        let heard = questions.iter().filter_map(|question| {
+            let told = told(question)?;
+            judged.note(question, told);
+            Some(told)
+        });
+        let heard = heard.collect();
+        Ok((heard, judged))
+    }
 }
 
 /// How far a grading came.
@@ -102,7 +196,18 @@ pub struct Judged {
     pub second: u32,
 }
 
-/// One call of a judge.
+impl Judged {
+    /// Adds a question that was answered or given up.
+    pub(super) fn note(&mut self, question: &Question, told: &Told) {
+        self.calls.push(JudgeCall {
+            address: question.address(),
+            cost: None,
+            live: told.is_live(),
+        });
+    }
+}
+
+/// One call of a scorer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JudgeCall {

@@ -7,6 +7,7 @@ use crate::error::{Diagnostic, Place, Problems, Result};
 use crate::shape::check_record;
 use crate::text::suggest;
 use crate::units::parse_share;
+use crate::workspace::model::Model;
 
 use super::registry::{Expects, KINDS, Kind};
 use super::{Scorer, Surroundings, compile_entry};
@@ -209,6 +210,30 @@ impl<'a> Entry<'a> {
     pub(super) fn share(&self, name: &str) -> Option<f64> {
         let node = self.get(name)?;
         node.number().or_else(|| node.text().and_then(parse_share))
+    }
+
+    /// The model that the option `model` names, with its alias.
+    pub(super) fn model(&self) -> Result<(String, Model)> {
+        let Some(node) = self.get("model") else {
+            // That it is missing was noted with the other options.
+            return Err(self
+                .problem_of_all(format!("`{}` needs `model`", self.kind.name))
+                .help("name the model that it asks by its alias in regauge.yaml")
+                .into());
+        };
+        let alias = node.text().unwrap_or_default().to_owned();
+        let Some(workspace) = self.surroundings.workspace else {
+            let message = format!(
+                "`{}` asks a model, and there is no workspace",
+                self.kind.name
+            );
+            return Err(self
+                .problem(node, message)
+                .help("run it in a folder with a regauge.yaml that has the model")
+                .into());
+        };
+        let model = workspace.model(&alias, self.place_of(node))?;
+        Ok((alias, model.clone()))
     }
 
     /// Where an option stands.

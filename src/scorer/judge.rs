@@ -13,9 +13,8 @@ mod verdict;
 use crate::shape::{Field, Shape};
 use crate::workspace::params::PARAMS;
 
-use super::options::{COLUMN, COMMON, EXPECTED, GRADED, TRANSFORM};
+use super::options::{COLUMN, COMMON, EXPECTED, GRADED, ONLY_IF, TRANSFORM};
 use super::registry::{Expects, Kind};
-pub use ask::Asks;
 use build::Source;
 use reduce::Reducer;
 use task::{Task, Weighing};
@@ -49,11 +48,7 @@ const ASKS: &[Field] = &[
         "whether the endpoint shall hold the reply to the schema of the verdict; the prompt asks for it anyway (default \
          true)",
     ),
-    Field::optional(
-        "only_if",
-        Shape::OneOf(&[Shape::Text, Shape::List(&Shape::Text)]),
-        "asks only where the scorers of these metrics pass; elsewhere the score is 0 without a call",
-    ),
+    ONLY_IF,
     Field::optional(
         "agreement",
         Shape::Number(0.0, 1.0),

@@ -42,6 +42,13 @@ pub(super) const COMMON: &[Field] = &[
     ),
 ];
 
+/// For scorers that ask a model.
+pub(super) const ONLY_IF: Field = Field::optional(
+    "only_if",
+    Shape::OneOf(&[Shape::Text, Shape::List(&Shape::Text)]),
+    "asks only where the scorers of these metrics pass; elsewhere the score is 0 without a call",
+);
+
 /// For scorers that hold or do not.
 pub(super) const NEGATE: &[Field] = &[Field::optional(
     "negate",

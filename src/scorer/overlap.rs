@@ -15,6 +15,7 @@ use crate::text::words;
 
 mod answer;
 mod chrf;
+mod meteor;
 mod ngrams;
 mod porter;
 mod rouge;
@@ -197,6 +198,55 @@ pub(super) const GLEU: Kind = Kind {
         COMMON,
     ],
     build: build_gleu,
+    ..OVERLAP
+};
+
+/// See [`meteor::Meteor`].
+pub(super) const METEOR: Kind = Kind {
+    name: "meteor",
+    summary: "how many words the answer shares with the expected text, by their stems too, in how few pieces",
+    definition: "METEOR without synonyms: words are paired that are equal in lower case, and of the rest those with the \
+                 same stem by Porter's rules for English. The mean of precision and recall, which counts `alpha` to \
+                 1 - `alpha`, less a penalty for the number of pieces that follow each other in both texts. The third \
+                 stage of METEOR, synonyms of WordNet, is left out, since it needs that dictionary: an answer in other \
+                 words scores lower here than there. Of several expected texts the nearest counts. Gives the numbers of \
+                 nltk (meteor_score) with a WordNet in which no word stands; the tokenizer is `none` where nothing else \
+                 is said, which parts words at white space.",
+    options: &[
+        &[
+            TOKENIZER,
+            Field::optional(
+                "alpha",
+                Shape::Number(0.0, 1.0),
+                "how much recall counts, and precision the rest (default 0.9)",
+            ),
+            Field::optional(
+                "beta",
+                Shape::Number(0.0, 100.0),
+                "how steeply the penalty grows with the pieces (default 3)",
+            ),
+            Field::optional(
+                "gamma",
+                Shape::Number(0.0, 1.0),
+                "the most that the penalty takes away (default 0.5)",
+            ),
+        ],
+        EXPECTED,
+        GRADED,
+        NORMALIZE,
+        TRANSFORM,
+        NEGATE,
+        COMMON,
+    ],
+    build: |entry| {
+        let meteor = meteor::Meteor {
+            tokenizer: tokenizer(entry, Tokenizer::Spaces),
+            alpha: entry.number("alpha").unwrap_or(0.9),
+            beta: entry.number("beta").unwrap_or(3.0),
+            gamma: entry.number("gamma").unwrap_or(0.5),
+        };
+        Ok(nearest(entry, move |wanted, text| meteor.of(wanted, text)))
+    },
     ..OVERLAP
 };
 

@@ -6,8 +6,8 @@ use crate::shape::{Field, record_schema};
 
 use super::entry::Entry;
 use super::{
-    Built, answers, compose, fields, formats, judge, likeness, markup, matching, measure, overlap,
-    structure, style, tools,
+    Built, answers, compose, fields, formats, judge, likeness, markup, matching, meaning, measure,
+    moderation, overlap, own, refusal, structure, style, tools,
 };
 
 /// All scorers, in the order of the documentation.
@@ -51,12 +51,15 @@ pub const KINDS: &[Kind] = &[
     overlap::ROUGE_LSUM,
     overlap::BLEU,
     overlap::GLEU,
+    overlap::METEOR,
     overlap::CHRF,
     overlap::TER_ACCURACY,
     overlap::WER_ACCURACY,
     overlap::CER_ACCURACY,
     overlap::TOKEN_F1,
     overlap::SQUAD_EXACT,
+    meaning::SIMILAR,
+    meaning::NEAREST_GOLDEN,
     answers::NUMBER,
     answers::NUMERIC_DIFF,
     answers::CHOICE,
@@ -67,6 +70,8 @@ pub const KINDS: &[Kind] = &[
     style::FORBIDDEN,
     style::NO_PII,
     style::READABILITY,
+    refusal::REFUSAL,
+    moderation::MODERATION,
     tools::TOOL_CALLS,
     tools::TOOL_CALL_F1,
     tools::TOOL_COUNT,
@@ -87,6 +92,8 @@ pub const KINDS: &[Kind] = &[
     judge::ANSWER_RELEVANCE,
     judge::CONTEXT_PRECISION,
     judge::CONTEXT_RECALL,
+    own::COMMAND,
+    own::HTTP,
     compose::ALL,
     compose::ANY,
     compose::NOT,

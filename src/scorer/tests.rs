@@ -14,6 +14,7 @@ mod fields;
 mod formats;
 mod overlap;
 mod properties;
+mod refusal;
 mod style;
 
 fn no_file(path: &str) -> Result<Value> {
@@ -28,6 +29,7 @@ fn try_compile(entry: &str) -> Result<Scorer> {
             path => no_file(path),
         },
         workspace: None,
+        cases: &[],
     };
     compile(&document, &document.root.items()[0], &surroundings)
 }
@@ -47,6 +49,7 @@ fn grade_response(
 ) -> OrMissing<Score> {
     let vars = json!({"reply": "hello", "empty": null});
     let target = Target {
+        case: "",
         expected,
         vars: vars.as_object().unwrap(),
         tags: &[],
@@ -502,6 +505,7 @@ fn what_was_not_measured_has_no_score() {
     let response = response("x");
     let vars = Map::new();
     let target = Target {
+        case: "",
         expected: None,
         vars: &vars,
         tags: &[],

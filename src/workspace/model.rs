@@ -66,7 +66,7 @@ const PRICE: Shape = Shape::Record(&[
 const HANDED_ON: [&str; 5] = ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR"];
 
 /// Keys that belong to some wire formats only.
-const FORMAT_KEYS: [(&str, &[WireFormat]); 8] = [
+const FORMAT_KEYS: [(&str, &[WireFormat]); 9] = [
     ("api_version", &[WireFormat::AzureOpenai]),
     ("region", &[WireFormat::Bedrock]),
     ("profile", &[WireFormat::Bedrock]),
@@ -75,6 +75,7 @@ const FORMAT_KEYS: [(&str, &[WireFormat]); 8] = [
     ("command", &[WireFormat::Command]),
     ("mode", &[WireFormat::Command]),
     ("env", &[WireFormat::Command]),
+    ("memory_mb", &[WireFormat::Command]),
 ];
 
 /// Keys of a model.
@@ -153,6 +154,11 @@ pub(super) const MODEL: Shape = Shape::Record(&[
         "command only: the environment of the program beside PATH, HOME, LANG and TMPDIR; ${NAME} takes a value from ours",
     ),
     Field::optional(
+        "memory_mb",
+        Shape::Count(1),
+        "command only, on Linux: megabytes of address space for each process of the program (default: no limit)",
+    ),
+    Field::optional(
         "headers",
         Shape::Map(&Shape::Text),
         "more HTTP headers; ${NAME} takes a value from the environment",
@@ -229,6 +235,8 @@ pub struct Program {
     pub stays: bool,
     /// Its whole environment.
     pub environment: Vec<(String, Setting)>,
+    /// Bytes of address space for each of its processes.
+    pub memory: Option<u64>,
 }
 
 impl Program {
@@ -244,6 +252,10 @@ impl Program {
         Self {
             stays: node.get("mode").and_then(Node::text) == Some("lines"),
             environment: HANDED_ON.iter().filter_map(plain).chain(given).collect(),
+            memory: node
+                .get("memory_mb")
+                .and_then(Node::count)
+                .map(|megabytes| megabytes.saturating_mul(1_000_000)),
         }
     }
 }

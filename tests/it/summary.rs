@@ -32,6 +32,20 @@ pub(crate) fn trials(summary: &Value) -> Vec<(&str, &Value)> {
     trials
 }
 
+/// The scores of a metric of the first subject, in the first trial of each case by the order of ids; `None` where there
+/// is none.
+pub(crate) fn scores(summary: &Value, metric: &str) -> Vec<Option<f64>> {
+    let suite = &summary["suites"][0];
+    let at = list(&suite["metric_names"])
+        .iter()
+        .position(|name| name == metric);
+    let at = at.unwrap_or_else(|| panic!("there is no metric {metric}"));
+    let mut cases: Vec<&Value> = list(&suite["subjects"][0]["cases"]).iter().collect();
+    cases.sort_by_key(|case| case["id"].as_str());
+    let trial = |case: &&Value| case["trials"][0]["scores"][at]["value"].as_f64();
+    cases.iter().map(trial).collect()
+}
+
 /// A metric of the first subject.
 pub(crate) fn metric<'a>(summary: &'a Value, name: &str) -> &'a Value {
     let metrics = list(&summary["suites"][0]["subjects"][0]["metrics"]);

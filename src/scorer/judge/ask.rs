@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::super::asking::{Hearing, JudgeCall, Judged, Question, Told};
+use super::super::asking::{Asks, Hearing, Judged, Question, Told};
 use super::super::{OrMissing, Reading, Rule, Subject, Turn, Values};
 use super::build::Source;
 use super::fence::Fence;
@@ -13,15 +13,14 @@ use super::reduce::Reducer;
 use super::task::{Form, Pick, Said, Task, record};
 use super::verdict;
 use crate::exchange::task::Task as Kind;
-use crate::exchange::{Call, Message, OutputSchema, Params, Reply, Request, Response};
+use crate::exchange::{Call, Message, OutputSchema, Params, Request};
 use crate::prompt::Prompt;
-use crate::text::excerpt;
 use crate::workspace::model::Model;
 
 /// Parts that one call decides on, at most.
 const MOST_PARTS: usize = 200;
-/// Characters of a reason that an error shows.
-const SHOWN: usize = 120;
+/// Who it is that gives no answer.
+const WHOM: &str = "the judge";
 
 /// What an answer is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,10 +104,7 @@ impl Rule for Judge {
         let mut told = Vec::new();
         for vote in 1..=self.votes {
             for asked in &calls {
-                let question = Question {
-                    call: asked.call.clone(),
-                    repeat: first + vote,
-                };
+                let question = Question::new(asked.call.clone(), first + vote);
                 match hearing.replies.get(question.address()) {
                     Some(reply) => told.push((question, asked.swapped, reply)),
                     None => questions.push(question),
@@ -125,7 +121,7 @@ impl Rule for Judge {
         Some(Asks {
             alias: &self.alias,
             model: &self.model,
-            prompt: &self.prompt,
+            prompt: Some(&self.prompt),
             is_built_in: self.is_built_in,
         })
     }
@@ -156,19 +152,6 @@ impl Rule for Judge {
             "prompt": self.prompt.digest,
         })
     }
-}
-
-/// Whom a scorer asks.
-#[derive(Debug)]
-pub struct Asks<'a> {
-    /// The alias of the model.
-    pub alias: &'a str,
-    /// What stands behind it.
-    pub model: &'a Model,
-    /// The prompt.
-    pub prompt: &'a Prompt,
-    /// Whether the prompt is the one inside the program.
-    pub is_built_in: bool,
 }
 
 impl Judge {
@@ -209,14 +192,11 @@ impl Judge {
             .map(|messages| demanding(messages, None, &form))
             .map_err(|error| Box::new(Turn::missing(error.to_string())))?;
         let call = Call::new(self.request(prompt, messages, form.schema));
-        let question = Question {
-            call: Arc::new(call),
-            repeat: 1,
-        };
+        let question = Question::new(Arc::new(call), 1);
         let Some(told) = hearing.replies.get(question.address()) else {
             return Err(Box::new(Turn::Ask(vec![question])));
         };
-        let steps = response_of(told).and_then(|response| {
+        let steps = told.response(WHOM).and_then(|response| {
             let found = verdict::find(response, &[]).map_err(|error| unparseable(&error))?;
             let steps = found.get("steps").and_then(Value::as_array);
             let steps: Option<Vec<&str>> = steps.and_then(|steps| {
@@ -383,11 +363,7 @@ impl Judge {
         for vote in told.chunks(each) {
             let mut values = Vec::new();
             for (question, swapped, reply) in vote {
-                judged.calls.push(JudgeCall {
-                    address: question.address(),
-                    cost: None,
-                    live: matches!(reply, Told::Answered { live: true, .. }),
-                });
+                judged.note(question, reply);
                 match self.said(reply, texts) {
                     Ok(said) => {
                         judged.first += u32::from(said.pick == Pick::First);
@@ -445,7 +421,7 @@ impl Judge {
 
     /// What a reply says, or why it says nothing and whether there was one.
     fn said(&self, told: &Told, texts: &Texts) -> Result<Said, (String, bool)> {
-        let response = response_of(told).map_err(|error| (error, false))?;
+        let response = told.response(WHOM).map_err(|error| (error, false))?;
         let judged: Vec<&str> = texts
             .foreign
             .iter()
@@ -454,23 +430,6 @@ impl Judge {
         verdict::find(response, &judged)
             .and_then(|found| self.task.read(&found, texts.parts))
             .map_err(|error| (unparseable(&error), true))
-    }
-}
-
-/// The response of a judge, or why there is none.
-fn response_of(told: &Told) -> OrMissing<&Response> {
-    match told {
-        Told::GivenUp(reason) => Err(format!("the judge was not asked: {reason}")),
-        Told::Answered { answer, .. } => match &answer.reply {
-            Reply::Response(response) => Ok(response),
-            Reply::Failure(failure) => {
-                let failure = failure.to_string();
-                Err(format!(
-                    "the judge gave no answer: {}",
-                    excerpt(&failure, SHOWN)
-                ))
-            }
-        },
     }
 }
 

@@ -73,7 +73,7 @@ fn build(
     task: impl FnOnce(&Entry<'_>) -> Result<Task>,
 ) -> Result<Judge> {
     let mut problems = Problems::default();
-    let model = problems.take(model_of(entry));
+    let model = problems.take(entry.model());
     let task = problems.take(task(entry));
     let prompt = problems.take(prompt_of(entry, name));
     if let (Some(prompt), Some(task)) = (&prompt, &task) {
@@ -121,31 +121,6 @@ fn build(
         threshold: entry.share("threshold"),
         task,
     })
-}
-
-fn model_of(entry: &Entry<'_>) -> Result<(String, crate::workspace::model::Model)> {
-    let Some(node) = entry.get("model") else {
-        // That it is missing was noted with the other options.
-        return Err(entry
-            .problem_of_all(format!("`{}` needs `model`", entry.kind.name))
-            .help("name the model that judges by its alias in regauge.yaml")
-            .into());
-    };
-    let alias = node.text().unwrap_or_default().to_owned();
-    let Some(workspace) = entry.surroundings.workspace else {
-        return Err(entry
-            .problem(
-                node,
-                format!(
-                    "`{}` asks a model, and there is no workspace",
-                    entry.kind.name
-                ),
-            )
-            .help("run it in a folder with a regauge.yaml that has the model")
-            .into());
-    };
-    let model = workspace.model(&alias, entry.place_of(node))?;
-    Ok((alias, model.clone()))
 }
 
 fn prompt_of(entry: &Entry<'_>, default: &str) -> Result<Prompt> {

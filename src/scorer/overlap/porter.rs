@@ -80,12 +80,12 @@ const STEP_4: &[Ending] = &[
     ("ize", "", 1),
 ];
 
-/// The stem of a word of lower-case ASCII letters and digits.
+/// The stem of a word in lower case. Letters that English has not count as consonants.
 pub(super) fn stem(word: &str) -> String {
     if let Some((_, stem)) = IRREGULAR.iter().find(|(known, _)| *known == word) {
         return (*stem).to_owned();
     }
-    if word.len() <= 2 {
+    if word.chars().count() <= 2 {
         return word.to_owned();
     }
     let word = without_plural(word);
@@ -104,7 +104,7 @@ pub(super) fn stem(word: &str) -> String {
 /// Step 1a.
 fn without_plural(word: &str) -> String {
     if let Some(rest) = word.strip_suffix("ies") {
-        let ending = if word.len() == 4 { "ie" } else { "i" };
+        let ending = if word.chars().count() == 4 { "ie" } else { "i" };
         return format!("{rest}{ending}");
     }
     let kept = if word.ends_with("sses") {
@@ -120,7 +120,7 @@ fn without_plural(word: &str) -> String {
 /// Step 1b.
 fn without_past(word: &str) -> String {
     if let Some(rest) = word.strip_suffix("ied") {
-        let ending = if word.len() == 4 { "ie" } else { "i" };
+        let ending = if word.chars().count() == 4 { "ie" } else { "i" };
         return format!("{rest}{ending}");
     }
     if let Some(rest) = word.strip_suffix("eed") {
@@ -141,12 +141,11 @@ fn without_past(word: &str) -> String {
         return format!("{rest}e");
     }
     if ends_in_double_consonant(rest) {
-        let kept = if rest.ends_with(['l', 's', 'z']) {
-            rest
-        } else {
-            &rest[..rest.len() - 1]
-        };
-        return kept.to_owned();
+        let mut kept = rest.to_owned();
+        if !rest.ends_with(['l', 's', 'z']) {
+            kept.pop();
+        }
+        return kept;
     }
     if measure(rest) == 1 && is_short(rest) {
         return format!("{rest}e");
@@ -157,7 +156,7 @@ fn without_past(word: &str) -> String {
 /// Step 1c.
 fn with_i(word: &str) -> String {
     match word.strip_suffix('y') {
-        Some(rest) if rest.len() > 1 && consonants(rest).last() == Some(&true) => {
+        Some(rest) if rest.chars().count() > 1 && consonants(rest).last() == Some(&true) => {
             format!("{rest}i")
         }
         _ => word.to_owned(),
@@ -202,10 +201,10 @@ fn tidied(word: &str) -> String {
 /// For each letter whether it is a consonant; `y` is one unless it follows one.
 fn consonants(word: &str) -> Vec<bool> {
     let mut flags: Vec<bool> = Vec::with_capacity(word.len());
-    for letter in word.bytes() {
+    for letter in word.chars() {
         flags.push(match letter {
-            b'a' | b'e' | b'i' | b'o' | b'u' => false,
-            b'y' => !flags.last().copied().unwrap_or_default(),
+            'a' | 'e' | 'i' | 'o' | 'u' => false,
+            'y' => !flags.last().copied().unwrap_or_default(),
             _ => true,
         });
     }
@@ -222,8 +221,9 @@ fn measure(word: &str) -> usize {
 }
 
 fn ends_in_double_consonant(word: &str) -> bool {
-    let twice = matches!(word.as_bytes(), [.., last, same] if last == same);
-    twice && consonants(word).last() == Some(&true)
+    let mut letters = word.chars().rev();
+    let (last, before) = (letters.next(), letters.next());
+    last.is_some() && last == before && consonants(word).last() == Some(&true)
 }
 
 /// Whether it ends in consonant, vowel, consonant, the last of them not w, x or y, or is a vowel and a consonant.
@@ -262,6 +262,10 @@ mod tests {
             ("dying", "die"),
             ("yyyy", "yyyi"),
             ("abc123", "abc123"),
+            ("éées", "éée"),
+            ("bééing", "bééing"),
+            ("naïves", "naïv"),
+            ("привет", "привет"),
         ] {
             assert_eq!(stem(word), wanted, "{word}");
         }

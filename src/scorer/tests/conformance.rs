@@ -188,6 +188,7 @@ fn grade_row(row: &Row, scorer: &Scorer) -> OrMissing<Score> {
     }
     let vars = Map::new();
     let target = Target {
+        case: "",
         expected: None,
         vars: &vars,
         tags: &[],

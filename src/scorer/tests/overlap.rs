@@ -41,6 +41,26 @@ fn rouge_counts_runs_and_words_in_order() {
 }
 
 #[test]
+fn meteor_pairs_words_and_stems_and_counts_the_pieces() {
+    let wanted = json!("the cat sat on the mat");
+    check(
+        "- meteor",
+        &[
+            (
+                wanted.clone(),
+                "the cat sat on the mat",
+                0.997_685_185_185_185_2,
+            ),
+            (wanted, "On the mat cats sit", 0.635_593_220_338_983),
+            (json!("It is running"), "it runs", 0.344_827_586_206_896_5),
+            (json!(["a b", "c d"]), "c d", 0.9375),
+            (json!("a b"), "c d", 0.0),
+            (json!(""), "", 0.0),
+        ],
+    );
+}
+
+#[test]
 fn bleu_takes_all_expected_texts_together() {
     check(
         "- bleu: { tokenizer: none }",
