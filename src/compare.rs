@@ -291,10 +291,9 @@ fn facts(run: &Run) -> RunFacts<'_> {
         .filter(|trial| trial.outcome.is_measured())
         .try_fold(Cost::ZERO, |sum, trial| Some(sum + trial.cost?));
     let judging = judging(run);
-    let cost = judging
+    let judging_cost = judging
         .iter()
-        .try_fold(cost, |sum, call| Some(Some(sum? + call.cost?)))
-        .flatten();
+        .try_fold(Cost::ZERO, |sum, call| Some(sum + call.cost?));
     RunFacts {
         id: &header.id,
         started_at: header.started_at,
@@ -310,7 +309,8 @@ fn facts(run: &Run) -> RunFacts<'_> {
         saved: saved(run),
         confirming: run.trials.iter().filter(|trial| trial.fresh).count(),
         judging: judging.len(),
-        cost,
+        judging_cost: judging_cost.filter(|_| !judging.is_empty()),
+        cost: cost.zip(judging_cost).map(|(own, judges)| own + judges),
     }
 }
 

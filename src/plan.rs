@@ -3,6 +3,7 @@
 //! Everything that can go wrong with what people wrote goes wrong here. What the plan holds is in a fixed order:
 //! subjects as the suite names them, cases as the dataset has them.
 
+pub mod forecast;
 pub mod grading;
 mod metrics;
 pub mod selection;
@@ -18,7 +19,7 @@ use crate::digest::Digest;
 use crate::document::{Data, Document, Node, Source};
 use crate::error::{Diagnostic, Place, Problems, Result};
 use crate::exchange::task::Task;
-use crate::exchange::{Params, Request, Usage};
+use crate::exchange::{Params, Request};
 use crate::golden::Dataset;
 use crate::prompt::{self, Prompt, PromptRef};
 use crate::provider;
@@ -28,7 +29,6 @@ use crate::scorer::{self, Score, Scorer, Surroundings, Unit};
 use crate::suite::quarantine::check_quarantine;
 use crate::suite::{Sampling, Suite};
 use crate::text::suggest;
-use crate::units::Cost;
 use crate::workspace::Workspace;
 use crate::workspace::model::Model;
 use metrics::Metrics;
@@ -164,19 +164,6 @@ pub struct Judge {
     pub price: Option<Price>,
 }
 
-/// What the calls of a subject are expected to cost.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Forecast {
-    /// Calls.
-    pub calls: usize,
-    /// Tokens of all prompts, estimated.
-    pub input_tokens: u64,
-    /// Tokens of all answers at most; `None` where no limit is set.
-    pub output_tokens: Option<u64>,
-    /// Money at most, as far as price and limit are known.
-    pub cost: Option<Cost>,
-}
-
 impl Plan {
     /// Finds and checks all that a suite names.
     pub fn new(
@@ -209,7 +196,6 @@ impl Plan {
         metrics.bind_conditions(&scorers);
         let mut plan = Self {
             judges: judges(all().map(|(_, scorer)| scorer), now),
-
             sampling: selection
                 .trials
                 .map_or_else(|| suite.sampling.clone(), Sampling::fixed),
@@ -274,32 +260,6 @@ impl Plan {
             params: subject.params.clone(),
             form: subject.model.form.clone(),
         })
-    }
-
-    /// What the calls of a subject are expected to cost if no verdict closes before the last look.
-    pub fn forecast(&self, subject: usize) -> Forecast {
-        let repeats = u64::from(self.sampling.most());
-        let calls = self.dataset.cases.len() * self.sampling.most() as usize;
-        let requests =
-            (0..self.dataset.cases.len()).filter_map(|case| self.request(subject, case).ok());
-        let input_tokens = requests
-            .map(|request| request.estimated_input_tokens())
-            .sum::<u64>()
-            * repeats;
-        let subject = &self.subjects[subject];
-        let output_tokens = subject.params.max_tokens.map(|most| most * calls as u64);
-        let usage = Usage {
-            input: Some(input_tokens),
-            output: output_tokens,
-            ..Usage::default()
-        };
-        let cost = subject.price.as_ref().and_then(|price| price.cost(&usage));
-        Forecast {
-            calls,
-            input_tokens,
-            output_tokens,
-            cost,
-        }
     }
 
     /// Every request can be rendered, and its wire format can carry it.

@@ -195,6 +195,13 @@ pub struct RunFacts<'a> {
     /// Calls that scorers made of models.
     #[serde(skip_serializing_if = "is_zero")]
     pub judging: usize,
+    /// What the calls of scorers cost, where there were any; `None` where the price of one is not known. USD in JSON.
+    #[serde(
+        rename = "judging_cost_usd",
+        serialize_with = "as_usd",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub judging_cost: Option<Cost>,
     /// What its calls cost, those of scorers included; `None` where the price of one is not known. USD in JSON.
     #[serde(rename = "cost_usd", serialize_with = "as_usd")]
     pub cost: Option<Cost>,

@@ -285,6 +285,7 @@ impl World {
             saved: 0,
             confirming: 0,
             judging: 0,
+            judging_cost: None,
             cost: Cost::from_usd(3.786),
         }
     }

@@ -67,6 +67,17 @@ pub struct Hearing<'a> {
     pub replies: &'a Replies,
 }
 
+/// What a scorer will ask about an answer that is not there yet.
+#[derive(Debug, Default)]
+pub struct Outlook {
+    /// What it asks once, whatever the answers are.
+    pub once: Option<Arc<Call>>,
+    /// What it asks about an answer.
+    pub each: Vec<Arc<Call>>,
+    /// How often it asks each of these.
+    pub votes: u32,
+}
+
 /// How far a grading came.
 #[derive(Debug)]
 pub enum Step {

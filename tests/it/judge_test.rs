@@ -202,6 +202,69 @@ fn a_judge_without_a_reply_in_the_recordings_is_named() {
     );
 }
 
+#[test]
+fn a_check_counts_the_calls_of_judges_and_what_they_may_cost() {
+    let endpoint = endpoint(|_| scored(5));
+    let scorers = "  - contains: { expected: \"3\" }\n  - judge: { name: helpful, model: judge, votes: 3, only_if: contains, \
+                   params: { max_tokens: 50 }, criteria: [{ name: helpful, asks: it helps }] }\n  \
+                   - pairwise: { model: judge, params: { max_tokens: 50 } }\n  \
+                   - geval: { model: judge, criterion: brevity, params: { max_tokens: 50 } }\n";
+    let project = project(&endpoint, scorers);
+    let suite = project.read("suites/words.yaml");
+    project.write("suites/words.yaml", suite.replace("trials: 1", "trials: 2"));
+    let judges = |checked: &Output| checked.json()[0]["judges"].as_array().unwrap().clone();
+    let checked = project.run(&["check", "--json"]).expect_code(0);
+    let found = judges(&checked);
+    assert_eq!(found.len(), 2, "there is no baseline to compare with yet");
+    assert_eq!(found[0]["metric"], "helpful");
+    assert_eq!(found[0]["calls"], 5 * 2 * 3, "cases × trials × votes");
+    assert_eq!(found[0]["answer_tokens"], 30 * 50);
+    assert_eq!(found[1]["calls"], 5 * 2 + 1, "the steps are asked for once");
+    let prompt = found[0]["prompt_tokens"].as_f64().unwrap();
+    let cost = found[0]["cost_usd"].as_f64().unwrap();
+    assert!(
+        (cost - (prompt + 30.0 * 50.0 * 2.0) / 1e6).abs() < 1e-9,
+        "{cost}"
+    );
+    let shown = project.run(&["check"]).expect_code(0);
+    assert!(
+        shown
+            .stdout
+            .contains("10 calls and at most 41 of judges in 1 suite, at most $"),
+        "{shown}"
+    );
+    let budgeted = project.run(&["run", "--quiet", "--budget", "0.0001"]);
+    assert!(
+        budgeted.stderr.contains("may cost up to $0.0"),
+        "{budgeted}"
+    );
+    project.run(&["run", "--quiet"]);
+    let with_baseline = judges(&project.run(&["check", "--json"]));
+    assert_eq!(with_baseline[1]["metric"], "pairwise");
+    assert_eq!(with_baseline[1]["calls"], 5 * 2 * 2, "both orders");
+}
+
+#[test]
+fn what_judges_cost_is_told_apart_from_what_the_answers_cost() {
+    let endpoint = endpoint(|_| scored(4));
+    let project = project(&endpoint, HELPFUL);
+    let output = project.run(&["run", "--json", "--report", "markdown,html"]);
+    let run = output.json()["suites"][0]["run"].clone();
+    let (all, judges) = (run["cost_usd"].as_f64().unwrap(), &run["judging_cost_usd"]);
+    let judges = judges.as_f64().unwrap();
+    assert!(
+        (judges - 5.0 * (40.0 + 10.0 * 2.0) / 1e6).abs() < 1e-12,
+        "{judges}"
+    );
+    assert!(judges < all);
+    let line = "of it $0.0003 for 5 calls of judges";
+    let markdown = project.read("reports/summary.md");
+    assert!(markdown.contains(line), "{markdown}");
+    assert!(project.read("reports/report.html").contains(line));
+    let shown = project.run(&["report", "latest"]);
+    assert!(shown.stdout.contains(line), "{shown}");
+}
+
 /// A judge that passes the answers with an even number, over so many cases.
 fn judged_project(agreement: &str, cases: usize) -> (Endpoint, Project) {
     let endpoint = endpoint(|asked| {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::super::asking::{Hearing, JudgeCall, Judged, Question, Told};
-use super::super::{OrMissing, Reading, Rule, Subject, Turn, Values};
+use super::super::asking::{Hearing, JudgeCall, Judged, Outlook, Question, Replies, Told};
+use super::super::{OrMissing, Reading, Rule, Subject, Turn, Values, stand_in};
 use super::build::Source;
 use super::fence::Fence;
 use super::reduce::Reducer;
@@ -140,6 +140,37 @@ impl Rule for Judge {
             },
         ];
         Some(self.request(&self.prompt, messages, self.task.form(1).schema))
+    }
+
+    fn foresee(&self, subject: &Subject<'_>) -> Outlook {
+        let hearing = Hearing {
+            repeat: 1,
+            rival: Some(subject.text),
+            replies: &Replies::default(),
+        };
+        let (once, steps) = match self.steps(&hearing) {
+            Ok(steps) => (None, steps),
+            // What it will be told is as long as its replies may be.
+            Err(turn) => match *turn {
+                Turn::Ask(asked) => {
+                    let call = asked.into_iter().next().map(|question| question.call);
+                    (call, stand_in(self.params.max_tokens))
+                }
+                Turn::Done(..) => return Outlook::default(),
+            },
+        };
+        let calls = self
+            .texts(subject, &hearing)
+            .and_then(|texts| self.calls(&texts, &steps));
+        Outlook {
+            once,
+            each: calls
+                .unwrap_or_default()
+                .into_iter()
+                .map(|asked| asked.call)
+                .collect(),
+            votes: self.votes,
+        }
     }
 
     fn compares(&self) -> bool {
