@@ -10,6 +10,7 @@ pub mod cluster;
 mod confirm;
 pub mod foresight;
 mod group;
+pub mod judges;
 pub mod looks;
 mod metric;
 mod must_pass;
@@ -250,6 +251,7 @@ fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> Subject
         split,
         critical,
         must_pass,
+        judges: judges::summaries(&now, header),
         noise: case::noise(&cases),
         chance,
         counts: case::counts(&cases),

@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::judges::JudgeSummary;
 use crate::digest::Digest;
 use crate::exchange::{Outcome, ToolCall};
 use crate::history::change::Change;
@@ -246,6 +247,9 @@ pub struct SubjectSummary<'a> {
     pub critical: Vec<MetricSummary<'a>>,
     /// The cases of which every trial must pass.
     pub must_pass: Vec<MustPass<'a>>,
+    /// What there is to know of its judges besides their scores.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub judges: Vec<JudgeSummary<'a>>,
     /// How often two trials of the same case disagree, over the cases with two trials or more; `None` where there is
     /// none.
     pub noise: Option<f64>,

@@ -340,6 +340,7 @@ impl World {
                     ),
                 })
                 .collect(),
+            judges: Vec::new(),
             noise: suite.has_baseline.then_some(0.13),
             chance: Chance {
                 informative: 5,

@@ -111,6 +111,15 @@ pub struct Judged {
     /// Comparisons that the answer shown second won.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub second: u32,
+    /// Pairs of answers with a verdict in both orders.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pairs: u32,
+    /// Pairs of which the answer shown first won in both orders: the judge followed the position.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub both_first: u32,
+    /// Pairs of which the answer shown second won in both orders.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub both_second: u32,
 }
 
 /// One call of a judge.

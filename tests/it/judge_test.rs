@@ -260,9 +260,56 @@ fn what_judges_cost_is_told_apart_from_what_the_answers_cost() {
     let line = "of it $0.0003 for 5 calls of judges";
     let markdown = project.read("reports/summary.md");
     assert!(markdown.contains(line), "{markdown}");
-    assert!(project.read("reports/report.html").contains(line));
+    let page = project.read("reports/report.html").replace('\u{a0}', " ");
+    assert!(page.contains(line));
     let shown = project.run(&["report", "latest"]);
     assert!(shown.stdout.contains(line), "{shown}");
+}
+
+/// The sentences about the judges of the first subject.
+fn said_of_judges(output: &Output) -> String {
+    let suite = output.json()["suites"][0].clone();
+    let judges = suite["subjects"][0]["judges"].as_array().unwrap().clone();
+    judges
+        .iter()
+        .map(|judge| judge["sentences"].to_string())
+        .collect()
+}
+
+#[test]
+fn a_judge_that_follows_the_position_is_reported_to_lean() {
+    // Says that the first is better, but for answers with a 2: there it knows.
+    let endpoint = endpoint(|asked| {
+        let second = asked.split("The second answer:").nth(1).unwrap_or_default();
+        let better = if second.contains("word 2") {
+            "tie"
+        } else {
+            "first"
+        };
+        json!({"evidence": "it stands there", "better": better}).to_string()
+    });
+    let project = project(&endpoint, "  - exact\n  - pairwise: { model: judge }\n");
+    project.run(&["run", "--quiet"]).expect_code(0);
+    let output = project
+        .run(&["run", "--json", "--report", "markdown,html"])
+        .expect_code(0);
+    assert_eq!(scores(&output, "pairwise"), [Some(0.5); 5]);
+    let judge = output.json()["suites"][0]["subjects"][0]["judges"][0].clone();
+    let lean = json!({"pairs": 5, "first": 4, "second": 0, "share": 0.8});
+    assert_eq!(judge["lean"], lean, "{judge}");
+    let line = "pairwise: the verdict followed the position in 4 of 5 pairs (80 %; 4 the first, 0 the second)";
+    assert!(said_of_judges(&output).contains(line));
+    assert!(project.read("reports/summary.md").contains(line));
+    let page = project.read("reports/report.html").replace('\u{a0}', " ");
+    assert!(page.contains(line));
+    let shown = project.run(&["report", "latest"]);
+    assert!(
+        shown
+            .stdout
+            .replace('\n', " ")
+            .contains("followed the position in"),
+        "{shown}"
+    );
 }
 
 /// A judge that passes the answers with an even number, over so many cases.

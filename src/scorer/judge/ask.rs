@@ -412,7 +412,7 @@ impl Judge {
         let mut votes = Vec::new();
         let (mut note, mut problem) = (None, None);
         for vote in told.chunks(each) {
-            let mut values = Vec::new();
+            let (mut values, mut picks) = (Vec::new(), Vec::new());
             for (question, swapped, reply) in vote {
                 judged.calls.push(JudgeCall {
                     address: question.address(),
@@ -423,6 +423,7 @@ impl Judge {
                     Ok(said) => {
                         judged.first += u32::from(said.pick == Pick::First);
                         judged.second += u32::from(said.pick == Pick::Second);
+                        picks.push(said.pick);
                         values.push(if *swapped {
                             1.0 - said.value
                         } else {
@@ -435,6 +436,11 @@ impl Judge {
                         problem.get_or_insert(error);
                     }
                 }
+            }
+            if let [one, other] = *picks {
+                judged.pairs += 1;
+                judged.both_first += u32::from([one, other] == [Pick::First; 2]);
+                judged.both_second += u32::from([one, other] == [Pick::Second; 2]);
             }
             if values.len() == each {
                 votes.push(self.vote(&values));
