@@ -5,6 +5,7 @@
 
 mod ask;
 mod build;
+mod echo;
 mod fence;
 mod reduce;
 mod task;
@@ -113,9 +114,9 @@ pub(super) const JUDGE: Kind = Kind {
     summary: "a model rates the answer by criteria",
     definition: "A model rates the answer by each criterion on its own scale and gives evidence for each. The score is the \
                  mean of the criteria as shares of their scales (lowest 0, highest 1), by weight. The reply must be one \
-                 JSON object with `evidence` and `score` for every criterion. One that is missing, malformed, out of \
-                 range or cut is unparseable, which is no score and never a pass; so is one that repeats an object of the \
-                 judged text. Of several votes more than half must be verdicts. The judged text stands in a fence and is \
+                 JSON object with `evidence` and `score` for every criterion and nothing else. One that is missing, malformed, \
+                 out of range or cut is unparseable, which is no score and never a pass; so is one that repeats a verdict \
+                 which stands in the judged text. Of several votes more than half must be verdicts. The judged text stands in a fence and is \
                  named as data. A `rubric` is a prompt of the workspace; it may take `input`, `answer`, `criteria` and \
                  `expected`. Each trial is judged afresh.",
     options: &[

@@ -22,6 +22,7 @@ mod fuzz_test;
 mod gate_test;
 mod history_test;
 mod import_test;
+mod injection_test;
 mod judge_test;
 mod limits_test;
 mod looks_test;

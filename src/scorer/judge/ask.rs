@@ -8,7 +8,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::super::asking::{Hearing, JudgeCall, Judged, Outlook, Question, Replies, Told};
 use super::super::{OrMissing, Reading, Rule, Subject, Turn, Values, stand_in};
 use super::build::Source;
-use super::fence::Fence;
+use super::fence::{Fence, disarmed};
 use super::reduce::Reducer;
 use super::task::{Form, Pick, Said, Task, record};
 use super::verdict;
@@ -249,6 +249,7 @@ impl Judge {
         };
         let steps = response_of(told).and_then(|response| {
             let found = verdict::find(response, &[]).map_err(|error| unparseable(&error))?;
+            verdict::only(&found, &["steps"]).map_err(|error| unparseable(&error))?;
             let steps = found.get("steps").and_then(Value::as_array);
             let steps: Option<Vec<&str>> = steps.and_then(|steps| {
                 let texts = steps.iter().map(Value::as_str);
@@ -483,10 +484,17 @@ impl Judge {
     /// What a reply says, or why it says nothing and whether there was one.
     fn said(&self, told: &Told, texts: &Texts) -> Result<Said, (String, bool)> {
         let response = response_of(told).map_err(|error| (error, false))?;
+        // A verdict may be copied from a text as it is, or as it was shown.
+        let shown: Vec<String> = texts
+            .foreign
+            .iter()
+            .map(|(_, text)| disarmed(text))
+            .collect();
         let judged: Vec<&str> = texts
             .foreign
             .iter()
             .map(|(_, text)| text.as_str())
+            .chain(shown.iter().map(String::as_str))
             .collect();
         verdict::find(response, &judged)
             .and_then(|found| self.task.read(&found, texts.parts))
