@@ -23,6 +23,7 @@ pub mod split;
 pub mod summary;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod units;
 mod values;
 pub mod withhold;
@@ -188,14 +189,16 @@ fn drift(compared: &Compared<'_>) -> Vec<Moved> {
 
 fn warnings(header: &Header) -> Vec<String> {
     let expired = header.quarantine_expired.iter().map(Quarantine::warning);
-    let held_back = header.metrics.iter().filter_map(|metric| {
-        let objection = metric.judge.as_ref()?.objection.as_ref()?;
-        Some(format!(
-            "the judge of {} does not gate: {objection}",
-            metric.name
-        ))
+    let judges = header
+        .metrics
+        .iter()
+        .filter_map(|metric| Some((&metric.name, metric.judge.as_ref()?)));
+    let of_judges = judges.filter_map(|(name, judge)| match (&judge.objection, &judge.caution) {
+        (Some(objection), _) => Some(format!("the judge of {name} does not gate: {objection}")),
+        (None, Some(caution)) => Some(format!("the judge of {name} should not gate: {caution}")),
+        (None, None) => None,
     });
-    expired.chain(held_back).collect()
+    expired.chain(of_judges).collect()
 }
 
 fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> SubjectSummary<'a> {

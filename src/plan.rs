@@ -14,7 +14,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::calibration::Record;
+use crate::calibration::{ADVISED, Record};
 use crate::digest::Digest;
 use crate::document::{Data, Document, Node, Source};
 use crate::error::{Diagnostic, Place, Problems, Result};
@@ -78,9 +78,18 @@ pub struct JudgeRecord {
     /// Whether its value is itself a comparison with the baseline.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub compares: bool,
+    /// The columns with what people say of the answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// How far it agrees with people, where it was compared with them and that has not ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Box<Record>>,
     /// Why it does not gate though it would.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub objection: Option<String>,
+    /// Why it should not gate, where nothing is asked of it and it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caution: Option<String>,
 }
 
 /// What a scorer said of a trial.
@@ -207,7 +216,7 @@ impl Plan {
             scorers,
             case_scorers,
         };
-        plan.hold_back(workspace, now, &mut problems);
+        plan.read_calibrations(workspace, now, &mut problems);
         if problems.is_empty() {
             plan.check_requests(&mut problems);
         }
@@ -215,22 +224,38 @@ impl Plan {
         Ok(Some(plan).filter(|plan| plan.trial_count() > 0))
     }
 
-    /// A judge that has not shown the agreement with people that is asked of it does not gate.
-    fn hold_back(&mut self, workspace: &Workspace, now: i64, problems: &mut Problems) {
+    /// Reads how far each judge agrees with people. One that has not shown the agreement that is asked of it does not
+    /// gate; where none is asked, a calibration that shows too little is a warning.
+    fn read_calibrations(&mut self, workspace: &Workspace, now: i64, problems: &mut Problems) {
         let own = self.case_scorers.values().flatten();
         for (metric, scorer) in self.scorers.iter().chain(own) {
-            let Some(required) = scorer.required_agreement() else {
+            let metric = &mut self.metrics[*metric];
+            let Some(judge) = &mut metric.judge else {
                 continue;
             };
-            let metric = &mut self.metrics[*metric];
             let record = Record::read(workspace, &self.suite.name, &metric.name);
-            let objection = match problems.take(record) {
-                Some(Some(record)) => record.objection(metric.fingerprint, required, now),
-                Some(None) => Some("it was never compared with people".to_owned()),
-                None => continue,
+            let Some(record) = problems.take(record) else {
+                continue;
             };
-            if let (Some(judge), Some(_)) = (&mut metric.judge, &objection) {
-                judge.objection = objection;
+            let objection_to = |required| {
+                Some(
+                    record
+                        .as_ref()?
+                        .objection(metric.fingerprint, required, now),
+                )
+            };
+            match scorer.required_agreement() {
+                Some(required) => {
+                    let never = || Some("it was never compared with people".to_owned());
+                    judge.objection = objection_to(required).unwrap_or_else(never);
+                }
+                None => judge.caution = objection_to(ADVISED).flatten(),
+            }
+            let is_held_back = judge.objection.is_some();
+            judge.calibration = record
+                .filter(|record| record.holds(metric.fingerprint, now))
+                .map(Box::new);
+            if is_held_back {
                 metric.informational = true;
                 let mut gates = self.suite.gates.iter_mut().map(|(rule, _)| rule);
                 if let Some(rule) = gates.find(|rule| rule.metric == metric.name) {

@@ -1,9 +1,10 @@
-//! What there is to know of the judges of a subject besides their scores: what they said that is no verdict, and
-//! whether they lean to a position.
+//! What there is to know of the judges of a subject besides their scores: what they said that is no verdict,
+//! whether they lean to a position, and what their calibration says of the run.
 
 use serde::Serialize;
 
 use super::side::Side;
+use super::trust::{self, Trust};
 use crate::history::run::Header;
 use crate::plan::JudgeRecord;
 use crate::scorer::asking::Judged;
@@ -27,6 +28,9 @@ pub struct JudgeSummary<'a> {
     /// Whether it leans to a position, where it compares answers in pairs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lean: Option<Lean>,
+    /// What its calibration says of this run, where it has one that holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust: Option<Trust>,
     /// What a reader must know of it, a sentence each.
     pub sentences: Vec<String>,
 }
@@ -50,7 +54,9 @@ pub(super) fn summaries<'a>(now: &Side<'a>, header: &'a Header) -> Vec<JudgeSumm
     metrics
         .filter_map(|(index, metric)| {
             let judge = metric.judge.as_ref()?;
-            Some(summary(&metric.name, judge, &judged(now, index)))
+            let record = judge.calibration.as_ref();
+            let trust = record.map(|record| trust::trust(now, header, index, record));
+            Some(summary(&metric.name, judge, &judged(now, index), trust))
         })
         .collect()
 }
@@ -65,7 +71,12 @@ fn judged<'a>(now: &Side<'a>, metric: usize) -> Vec<&'a Judged> {
         .collect()
 }
 
-fn summary<'a>(metric: &'a str, judge: &'a JudgeRecord, judged: &[&Judged]) -> JudgeSummary<'a> {
+fn summary<'a>(
+    metric: &'a str,
+    judge: &'a JudgeRecord,
+    judged: &[&Judged],
+    trust: Option<Trust>,
+) -> JudgeSummary<'a> {
     let calls = judged.iter().map(|one| one.calls.len()).sum();
     let sum = |of: fn(&Judged) -> u32| judged.iter().map(|one| of(one) as usize).sum::<usize>();
     let unparseable = sum(|one| one.unparseable);
@@ -81,6 +92,7 @@ fn summary<'a>(metric: &'a str, judge: &'a JudgeRecord, judged: &[&Judged]) -> J
         ));
     }
     sentences.extend(lean.map(|lean| lean.sentence(metric)));
+    sentences.extend(trust.iter().flat_map(|trust| trust.sentences(metric)));
     JudgeSummary {
         metric,
         alias: &judge.alias,
@@ -89,6 +101,7 @@ fn summary<'a>(metric: &'a str, judge: &'a JudgeRecord, judged: &[&Judged]) -> J
         calls,
         unparseable,
         lean,
+        trust,
         sentences,
     }
 }

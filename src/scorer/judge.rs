@@ -64,7 +64,13 @@ const ASKS: &[Field] = &[
     Field::optional(
         "input",
         Shape::OneOf(&[Shape::Text, Shape::List(&Shape::Text)]),
-        "the columns that the judge sees as the input (default: all variables of the case but the context)",
+        "the columns that the judge sees as the input (default: all variables of the case but the context and the labels)",
+    ),
+    Field::optional(
+        "labels",
+        Shape::OneOf(&[Shape::Text, Shape::List(&Shape::Text)]),
+        "the columns with what people say of the answers, one for each rater: true, false, or a share from 0 to 1. The judge \
+         does not see them; `regauge judge calibrate` compares it with them",
     ),
 ];
 

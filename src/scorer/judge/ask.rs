@@ -42,8 +42,10 @@ pub(in super::super) struct Judge {
     pub(super) votes: u32,
     pub(super) reducer: Reducer,
     pub(super) structured: bool,
-    /// The columns of the input; empty: all but the context.
+    /// The columns of the input; empty: all but the context and the labels.
     pub(super) input: Vec<String>,
+    /// The columns with what people say of the answers, which the judge does not see.
+    pub(super) labels: Vec<String>,
     pub(super) context: String,
     /// The column of the expected value, where it is no reserved one.
     pub(super) column: Option<String>,
@@ -127,6 +129,7 @@ impl Rule for Judge {
             model: &self.model,
             prompt: &self.prompt,
             is_built_in: self.is_built_in,
+            labels: &self.labels,
         })
     }
 
@@ -200,6 +203,8 @@ pub struct Asks<'a> {
     pub prompt: &'a Prompt,
     /// Whether the prompt is the one inside the program.
     pub is_built_in: bool,
+    /// The columns with what people say of the answers.
+    pub labels: &'a [String],
 }
 
 impl Judge {
@@ -321,7 +326,7 @@ impl Judge {
         }
         let is_shown = |name: &String| {
             let own = [Some(&self.context), self.column.as_ref()];
-            !own.contains(&Some(name))
+            !own.contains(&Some(name)) && !self.labels.contains(name)
         };
         let names: Vec<&String> = if self.input.is_empty() {
             vars.keys().filter(|name| is_shown(name)).collect()

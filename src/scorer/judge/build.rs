@@ -109,6 +109,7 @@ fn build(
         reducer: reducer.unwrap_or(default),
         structured: entry.get("structured").and_then(Node::bool).unwrap_or(true),
         input: entry.texts("input"),
+        labels: entry.texts("labels"),
         context: entry.text("context").unwrap_or(CONTEXT).to_owned(),
         column: entry.text("column").map(str::to_owned),
         rival: match entry.text("against") {
