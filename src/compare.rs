@@ -15,6 +15,7 @@ pub mod looks;
 mod metric;
 mod must_pass;
 mod past;
+mod rival;
 mod rules;
 pub mod selftest;
 mod settle;

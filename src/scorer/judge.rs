@@ -281,8 +281,9 @@ pub(super) const PAIRWISE: Kind = Kind {
     definition: "A model compares the answer with another one in both orders: 1 if it wins in both, 0 if it loses in both, \
                  else 0.5, a tie. The other one is the baseline's answer to the case in the same trial, or in its first \
                  trial where it has fewer; with `against: expected` it is the expected value. Where \
-                 there is none, nothing is asked. It is itself a comparison, 0.5 means as good as the other: it is shown \
-                 and gates only by a limit that a gate names. Verdicts, votes and fence as for `judge`.",
+                 there is none, nothing is asked. Against the baseline it is itself a comparison, 0.5 means as good: \
+                 it is shown only, no `threshold` makes a trial pass or fail by it, and a gate that names it holds it to a \
+                 limit alone: to `at_least` or `at_most`, else to 0.5 less the tolerance. Verdicts, votes and fence as for `judge`.",
     options: &[
         &[
             Field::optional(
