@@ -24,6 +24,7 @@ mod gate_test;
 mod history_test;
 mod import_test;
 mod injection_test;
+mod judge_kinds_test;
 mod judge_test;
 mod judges;
 mod limits_test;

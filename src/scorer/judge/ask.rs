@@ -415,10 +415,10 @@ impl Judge {
     /// The score that the replies give, vote by vote of so many calls each.
     fn conclude(&self, told: &[(Question, bool, &Told)], each: usize, texts: &Texts) -> Turn {
         let mut judged = Judged::default();
-        let mut votes = Vec::new();
-        let (mut note, mut problem) = (None, None);
+        let (mut votes, mut notes) = (Vec::new(), Vec::new());
+        let mut problem = None;
         for vote in told.chunks(each) {
-            let (mut values, mut picks) = (Vec::new(), Vec::new());
+            let (mut values, mut picks, mut note) = (Vec::new(), Vec::new(), None);
             for (question, swapped, reply) in vote {
                 judged.calls.push(JudgeCall {
                     address: question.address(),
@@ -450,11 +450,19 @@ impl Judge {
             }
             if values.len() == each {
                 votes.push(self.vote(&values));
+                notes.push(note.unwrap_or_default());
             }
         }
         let asked = told.len() / each;
         let reading = match self.reducer.of(&votes).filter(|_| 2 * votes.len() > asked) {
-            Some(value) => Ok(self.reading(value, note.unwrap_or_default())),
+            Some(value) => {
+                // The vote that says most nearly what all of them say together has the note that explains it.
+                let distance = |(vote, _): &(&f64, &String)| (*vote - value).abs();
+                let told = votes.iter().zip(&notes);
+                let nearest = told.min_by(|one, other| distance(one).total_cmp(&distance(other)));
+                let note = nearest.map_or_else(String::new, |(_, note)| note.clone());
+                Ok(self.reading(value, note))
+            }
             None => Err(problem.unwrap_or_else(|| "the judge was not asked".to_owned())),
         };
         Turn::Done(reading, Some(judged))
