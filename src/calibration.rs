@@ -1,5 +1,6 @@
 //! How far a judge agrees with people: the record of a calibration, and whether a judge may gate by it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::error::{Diagnostic, Place, Result};
 use crate::stats::agreement::{Agreement, cohen_kappa, gwet_ac1};
-use crate::stats::judge::Calibration;
+use crate::stats::judge::{Calibration, Paired};
 use crate::units::day_of;
 use crate::workspace::Workspace;
 
@@ -16,6 +17,8 @@ use crate::workspace::Workspace;
 const FORMAT: &str = "regauge-calibration/1";
 /// The level of the intervals of agreement; its lower end is what a judge must show.
 pub const CONFIDENCE: f64 = 0.95;
+/// The agreement below which a judge should not gate, where its suite asks for none.
+pub const ADVISED: f64 = 0.6;
 /// Labels that a calibration should have, and labels of each kind.
 pub const ENOUGH: (usize, usize) = (100, 30);
 
@@ -84,8 +87,19 @@ impl Counts {
     }
 }
 
+/// What a comparison of a judge with people found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Findings {
+    /// How often both said the same.
+    pub counts: Counts,
+    /// The same by what kind of case it is.
+    pub slices: BTreeMap<String, Counts>,
+    /// What people and the judge said in numbers.
+    pub paired: Option<Paired>,
+}
+
 /// What a calibration found, as it is kept in `golden/calibrations/`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     format: String,
@@ -99,6 +113,12 @@ pub struct Record {
     pub run: String,
     /// How often both said the same.
     pub counts: Counts,
+    /// The same by what kind of case it is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slices: BTreeMap<String, Counts>,
+    /// What people and the judge said in numbers, by which the mean of a run is corrected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paired: Option<Paired>,
     /// When it was made, a day in UTC.
     pub made: String,
     /// The last day on which it holds, in UTC.
@@ -110,7 +130,7 @@ impl Record {
     pub fn new(
         metric: (&str, &str, Digest),
         run: &str,
-        counts: Counts,
+        findings: Findings,
         (now, days): (i64, u32),
     ) -> Self {
         let (suite, metric, judge) = metric;
@@ -121,7 +141,9 @@ impl Record {
             metric: metric.to_owned(),
             judge,
             run: run.to_owned(),
-            counts,
+            counts: findings.counts,
+            slices: findings.slices,
+            paired: findings.paired,
             made: day(now),
             until: day(now.saturating_add(i64::from(days) * 86_400_000)),
         }
@@ -166,12 +188,21 @@ impl Record {
         Ok(Some(record))
     }
 
+    /// Whether it is about this judge and has not ended at `now` (milliseconds since 1970).
+    pub fn holds(&self, judge: Digest, now: i64) -> bool {
+        self.judge == judge && !self.has_ended(now)
+    }
+
+    fn has_ended(&self, now: i64) -> bool {
+        day_of(now).is_some_and(|today| today > self.until)
+    }
+
     /// Why the judge may not gate by this calibration at `now` (milliseconds since 1970); `None` where it may.
     pub fn objection(&self, judge: Digest, required: f64, now: i64) -> Option<String> {
         if self.judge != judge {
             return Some("the judge has changed since its calibration".to_owned());
         }
-        if day_of(now).is_some_and(|today| today > self.until) {
+        if self.has_ended(now) {
             return Some(format!("its calibration ended on {}", self.until));
         }
         if !self.counts.is_enough() {
@@ -218,7 +249,11 @@ mod tests {
 
     fn record(counts: Counts) -> Record {
         let judge = Digest::of_bytes(b"judge");
-        Record::new(("s", "m", judge), "run", counts, (1_764_000_000_000, 90))
+        let findings = Findings {
+            counts,
+            ..Findings::default()
+        };
+        Record::new(("s", "m", judge), "run", findings, (1_764_000_000_000, 90))
     }
 
     #[test]

@@ -10,10 +10,12 @@ pub mod cluster;
 mod confirm;
 pub mod foresight;
 mod group;
+pub mod judges;
 pub mod looks;
 mod metric;
 mod must_pass;
 mod past;
+mod rival;
 mod rules;
 pub mod selftest;
 mod settle;
@@ -23,6 +25,7 @@ pub mod summary;
 #[cfg(test)]
 mod tests;
 pub mod trials;
+mod trust;
 mod units;
 mod values;
 pub mod withhold;
@@ -189,14 +192,16 @@ fn drift(compared: &Compared<'_>) -> Vec<Moved> {
 
 fn warnings(header: &Header) -> Vec<String> {
     let expired = header.quarantine_expired.iter().map(Quarantine::warning);
-    let held_back = header.metrics.iter().filter_map(|metric| {
-        let objection = metric.judge.as_ref()?.objection.as_ref()?;
-        Some(format!(
-            "the judge of {} does not gate: {objection}",
-            metric.name
-        ))
+    let judges = header
+        .metrics
+        .iter()
+        .filter_map(|metric| Some((&metric.name, metric.judge.as_ref()?)));
+    let of_judges = judges.filter_map(|(name, judge)| match (&judge.objection, &judge.caution) {
+        (Some(objection), _) => Some(format!("the judge of {name} does not gate: {objection}")),
+        (None, Some(caution)) => Some(format!("the judge of {name} should not gate: {caution}")),
+        (None, None) => None,
     });
-    expired.chain(held_back).collect()
+    expired.chain(of_judges).collect()
 }
 
 fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> SubjectSummary<'a> {
@@ -252,6 +257,7 @@ fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> Subject
         split,
         critical,
         must_pass,
+        judges: judges::summaries(&now, header),
         noise: case::noise(&cases),
         chance,
         counts: case::counts(&cases),
@@ -293,10 +299,9 @@ fn facts(run: &Run) -> RunFacts<'_> {
         .filter(|trial| trial.outcome.is_measured())
         .try_fold(Cost::ZERO, |sum, trial| Some(sum + trial.cost?));
     let judging = judging(run);
-    let cost = judging
+    let judging_cost = judging
         .iter()
-        .try_fold(cost, |sum, call| Some(Some(sum? + call.cost?)))
-        .flatten();
+        .try_fold(Cost::ZERO, |sum, call| Some(sum + call.cost?));
     RunFacts {
         id: &header.id,
         started_at: header.started_at,
@@ -312,7 +317,8 @@ fn facts(run: &Run) -> RunFacts<'_> {
         saved: saved(run),
         confirming: run.trials.iter().filter(|trial| trial.fresh).count(),
         judging: judging.len(),
-        cost,
+        judging_cost: judging_cost.filter(|_| !judging.is_empty()),
+        cost: cost.zip(judging_cost).map(|(own, judges)| own + judges),
     }
 }
 

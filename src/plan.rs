@@ -3,6 +3,7 @@
 //! Everything that can go wrong with what people wrote goes wrong here. What the plan holds is in a fixed order:
 //! subjects as the suite names them, cases as the dataset has them.
 
+pub mod forecast;
 pub mod grading;
 mod metrics;
 pub mod selection;
@@ -13,12 +14,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::calibration::Record;
+use crate::calibration::{ADVISED, Record};
 use crate::digest::Digest;
 use crate::document::{Data, Document, Node, Source};
 use crate::error::{Diagnostic, Place, Problems, Result};
 use crate::exchange::task::Task;
-use crate::exchange::{Params, Request, Usage};
+use crate::exchange::{Params, Request};
 use crate::golden::{Case, Dataset};
 use crate::prompt::{self, Prompt, PromptRef};
 use crate::provider;
@@ -28,7 +29,6 @@ use crate::scorer::{self, Score, Scorer, Surroundings, Unit};
 use crate::suite::quarantine::check_quarantine;
 use crate::suite::{Sampling, Suite};
 use crate::text::suggest;
-use crate::units::Cost;
 use crate::workspace::Workspace;
 use crate::workspace::model::Model;
 use metrics::Metrics;
@@ -62,6 +62,14 @@ pub struct Metric {
     pub judge: Option<JudgeRecord>,
 }
 
+impl Metric {
+    /// Whether a model judges by a prompt; vectors and filters are no judges.
+    pub fn is_judged(&self) -> bool {
+        let judge = self.judge.as_ref();
+        judge.is_some_and(|judge| judge.prompt.is_some())
+    }
+}
+
 /// Who is asked for a metric, as a run keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,9 +87,18 @@ pub struct JudgeRecord {
     /// Whether its value is itself a comparison with the baseline.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub compares: bool,
+    /// The columns with what people say of the answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+    /// How far it agrees with people, where it was compared with them and that has not ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Box<Record>>,
     /// Why it does not gate though it would.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub objection: Option<String>,
+    /// Why it should not gate, where nothing is asked of it and it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caution: Option<String>,
 }
 
 /// What a scorer said of a trial.
@@ -165,19 +182,6 @@ pub struct Judge {
     pub price: Option<Price>,
 }
 
-/// What the calls of a subject are expected to cost.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Forecast {
-    /// Calls.
-    pub calls: usize,
-    /// Tokens of all prompts, estimated.
-    pub input_tokens: u64,
-    /// Tokens of all answers at most; `None` where no limit is set.
-    pub output_tokens: Option<u64>,
-    /// Money at most, as far as price and limit are known.
-    pub cost: Option<Cost>,
-}
-
 impl Plan {
     /// Finds and checks all that a suite names.
     pub fn new(
@@ -219,7 +223,6 @@ impl Plan {
         metrics.bind_conditions(&scorers);
         let mut plan = Self {
             judges: judges(all().map(|(_, scorer)| scorer), now),
-
             sampling: selection
                 .trials
                 .map_or_else(|| suite.sampling.clone(), Sampling::fixed),
@@ -231,7 +234,7 @@ impl Plan {
             scorers,
             case_scorers,
         };
-        plan.hold_back(workspace, now, &mut problems);
+        plan.read_calibrations(workspace, now, &mut problems);
         if problems.is_empty() {
             plan.check_requests(&mut problems);
         }
@@ -239,22 +242,38 @@ impl Plan {
         Ok(Some(plan).filter(|plan| plan.trial_count() > 0))
     }
 
-    /// A judge that has not shown the agreement with people that is asked of it does not gate.
-    fn hold_back(&mut self, workspace: &Workspace, now: i64, problems: &mut Problems) {
+    /// Reads how far each judge agrees with people. One that has not shown the agreement that is asked of it does not
+    /// gate; where none is asked, a calibration that shows too little is a warning.
+    fn read_calibrations(&mut self, workspace: &Workspace, now: i64, problems: &mut Problems) {
         let own = self.case_scorers.values().flatten();
         for (metric, scorer) in self.scorers.iter().chain(own) {
-            let Some(required) = scorer.required_agreement() else {
+            let metric = &mut self.metrics[*metric];
+            let Some(judge) = &mut metric.judge else {
                 continue;
             };
-            let metric = &mut self.metrics[*metric];
             let record = Record::read(workspace, &self.suite.name, &metric.name);
-            let objection = match problems.take(record) {
-                Some(Some(record)) => record.objection(metric.fingerprint, required, now),
-                Some(None) => Some("it was never compared with people".to_owned()),
-                None => continue,
+            let Some(record) = problems.take(record) else {
+                continue;
             };
-            if let (Some(judge), Some(_)) = (&mut metric.judge, &objection) {
-                judge.objection = objection;
+            let objection_to = |required| {
+                Some(
+                    record
+                        .as_ref()?
+                        .objection(metric.fingerprint, required, now),
+                )
+            };
+            match scorer.required_agreement() {
+                Some(required) => {
+                    let never = || Some("it was never compared with people".to_owned());
+                    judge.objection = objection_to(required).unwrap_or_else(never);
+                }
+                None => judge.caution = objection_to(ADVISED).flatten(),
+            }
+            let is_held_back = judge.objection.is_some();
+            judge.calibration = record
+                .filter(|record| record.holds(metric.fingerprint, now))
+                .map(Box::new);
+            if is_held_back {
                 metric.informational = true;
                 let mut gates = self.suite.gates.iter_mut().map(|(rule, _)| rule);
                 if let Some(rule) = gates.find(|rule| rule.metric == metric.name) {
@@ -284,32 +303,6 @@ impl Plan {
             params: subject.params.clone(),
             form: subject.model.form.clone(),
         })
-    }
-
-    /// What the calls of a subject are expected to cost if no verdict closes before the last look.
-    pub fn forecast(&self, subject: usize) -> Forecast {
-        let repeats = u64::from(self.sampling.most());
-        let calls = self.dataset.cases.len() * self.sampling.most() as usize;
-        let requests =
-            (0..self.dataset.cases.len()).filter_map(|case| self.request(subject, case).ok());
-        let input_tokens = requests
-            .map(|request| request.estimated_input_tokens())
-            .sum::<u64>()
-            * repeats;
-        let subject = &self.subjects[subject];
-        let output_tokens = subject.params.max_tokens.map(|most| most * calls as u64);
-        let usage = Usage {
-            input: Some(input_tokens),
-            output: output_tokens,
-            ..Usage::default()
-        };
-        let cost = subject.price.as_ref().and_then(|price| price.cost(&usage));
-        Forecast {
-            calls,
-            input_tokens,
-            output_tokens,
-            cost,
-        }
     }
 
     /// Every request can be rendered, and its wire format can carry it.

@@ -6,13 +6,15 @@
 //!
 //! What scorers there are is data, in [`registry`]; entries are checked, documented and described to editors from there.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::digest::Digest;
 use crate::document::{Document, Node};
 use crate::error::{Place, Problems, Result};
-use crate::exchange::{Request, Response};
+use crate::exchange::{Call, Request, Response};
 use crate::golden::Case;
 use crate::text::excerpt;
 use crate::text::normalize::Normalize;
@@ -46,7 +48,7 @@ mod tokenize;
 mod tools;
 mod transform;
 
-use asking::{Asks, Assessed, Hearing, Judged, Question, Replies, Step};
+use asking::{Asks, Assessed, Hearing, Judged, Outlook, Question, Replies, Step};
 use entry::Entry;
 use expected::{Expected, Wanted};
 use registry::{KINDS, Kind};
@@ -55,6 +57,8 @@ use transform::Transform;
 /// What a scorer found, or why there is no score.
 type OrMissing<T> = std::result::Result<T, String>;
 
+/// Tokens of a text that stands for an answer which is not there yet, at most.
+pub const LONGEST_STAND_IN: u64 = 1_000_000;
 /// Characters of a note.
 const LONGEST_NOTE: usize = 200;
 
@@ -189,6 +193,20 @@ trait Rule: std::fmt::Debug + Send + Sync {
         None
     }
 
+    /// What it will ask about an answer, of which this is a stand-in, beside another that is as long.
+    fn foresee(&self, _: &Subject<'_>) -> Outlook {
+        Outlook {
+            once: None,
+            each: self
+                .sample()
+                .map(Call::new)
+                .map(Arc::new)
+                .into_iter()
+                .collect(),
+            votes: 1,
+        }
+    }
+
     /// Whether its value is itself a comparison with the baseline.
     fn compares(&self) -> bool {
         false
@@ -204,6 +222,13 @@ trait Rule: std::fmt::Debug + Send + Sync {
     fn identity(&self, written: Value) -> Value {
         written
     }
+}
+
+/// A text that is as long as so many tokens by [`Request::estimated_input_tokens`], up to [`LONGEST_STAND_IN`]; a short
+/// one where their number is not known.
+pub fn stand_in(tokens: Option<u64>) -> String {
+    let tokens = tokens.unwrap_or(1).clamp(1, LONGEST_STAND_IN);
+    "word".repeat(usize::try_from(tokens).unwrap_or(1))
 }
 
 /// A rule, or the mistakes in its options.
@@ -388,6 +413,28 @@ impl Scorer {
     /// Whom it asks; `None` for a scorer that needs no model.
     pub fn asks(&self) -> Option<Asks<'_>> {
         self.rule.asks()
+    }
+
+    /// What it will ask about an answer that is like this text; nothing where the case lacks what it needs. Transforms
+    /// are left out: what they make of an answer is not known before.
+    pub fn foresee(&self, target: &Target<'_>, stand_in: &str) -> Outlook {
+        let Ok(wanted) = self.expected.of(target) else {
+            return Outlook::default();
+        };
+        let response = Response::of(stand_in);
+        let answer = Answer {
+            response: &response,
+            latency_ms: 0.0,
+            first_token_ms: None,
+            cost: None,
+        };
+        self.rule.foresee(&Subject {
+            text: stand_in,
+            answer: &answer,
+            target,
+            wanted,
+            normalize: &self.normalize,
+        })
     }
 
     /// A request as it makes them, to see what the wire format can carry.

@@ -1,5 +1,7 @@
 //! A history of many runs, made by hand.
 
+use std::sync::Arc;
+
 use std::time::{Duration, Instant};
 
 use regauge::digest::Digest;
@@ -16,9 +18,10 @@ const TRIALS: u32 = 2;
 
 /// Puts complete runs with so many trials each into a history, one an hour.
 pub(crate) async fn seed(history: &History, runs: usize, trials: usize) -> Result<(), Failed> {
-    let cases: Vec<Case> = (0..trials / TRIALS as usize)
+    let cases: Arc<Vec<Case>> = (0..trials / TRIALS as usize)
         .map(|n| read(json!({"id": format!("t-{n:06}"), "vars": {"ticket": format!("{n}: where is my parcel?")}})))
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<Vec<_>, _>>()
+        .map(Arc::new)?;
     for number in 0..runs {
         let mut run = Run {
             header: header(number)?,

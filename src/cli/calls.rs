@@ -10,7 +10,7 @@ use super::progress::Display;
 use super::{ProgressMode, signals};
 use crate::engine::endpoint::now_ms;
 use crate::error::{Diagnostic, Error, Result};
-use crate::execute::{self, Executed, Options, Order, Source, record};
+use crate::execute::{self, Against, Executed, Options, Order, Source, record};
 use crate::files::replace_file;
 use crate::history::run::Header;
 use crate::history::store::History;
@@ -170,9 +170,12 @@ pub(super) async fn left_this_month(
 /// Says before the first call where a budget may end the run. What is forecast is the most that the calls can cost.
 fn warn_of_cost(orders: &[Order], options: &Options, console: &Console) {
     let forecast = |order: &Order| {
-        let subjects = 0..order.plan.subjects.len();
-        let costs = subjects.filter_map(|subject| order.plan.forecast(subject).cost);
-        costs.fold(Cost::ZERO, |sum, cost| sum + cost)
+        let has_rival = match &order.against {
+            Against::Chosen(choice) => choice.run.is_some(),
+            Against::Order(_) => true,
+            Against::Part => false,
+        };
+        order.plan.forecast_cost(has_rival)
     };
     let warn = |what: &str, cost: Cost, left: Cost| {
         if cost > left {

@@ -17,7 +17,8 @@ use crate::execute::record;
 use crate::history::baseline;
 use crate::history::run::Header;
 use crate::history::store::History;
-use crate::plan::{Forecast, Plan};
+use crate::plan::Plan;
+use crate::plan::forecast::{Forecast, JudgeForecast};
 use crate::provider::price;
 use crate::suite::quarantine::Quarantine;
 use crate::units::{Cost, count};
@@ -40,6 +41,8 @@ struct Checked {
     /// What each gate will be able to see, subject by subject.
     gates: Vec<Foresight>,
     forecasts: Vec<Forecast>,
+    /// Whether there is a baseline, whose answers a judge may compare with.
+    has_rival: bool,
 }
 
 pub(super) fn run(args: &CheckArgs, workspace: &Workspace, console: &Console) -> Result<Exit> {
@@ -55,15 +58,23 @@ pub(super) fn run(args: &CheckArgs, workspace: &Workspace, console: &Console) ->
     for checked in &all {
         console.print(&checked.show());
     }
-    let forecasts = || all.iter().flat_map(|checked| &checked.forecasts);
-    let calls: usize = forecasts().map(|forecast| forecast.calls).sum();
-    let cost = forecasts().try_fold(Cost::ZERO, |sum, forecast| Some(sum + forecast.cost?));
+    let subjects = all.iter().flat_map(|checked| &checked.forecasts);
+    let calls: usize = subjects.map(|forecast| forecast.calls).sum();
+    let of_judges = all.iter().flat_map(Checked::judges);
+    let of_judges: usize = of_judges.map(|judge| judge.forecast.calls).sum();
+    let mut costs = all.iter().flat_map(Checked::all_calls);
+    let cost = costs.try_fold(Cost::ZERO, |sum, calls| Some(sum + calls.cost?));
     let money = match cost {
         Some(cost) => format!("at most {cost} by the prices of {}", price::table_date()),
         None => "cost unknown: a price or a token limit is missing".to_owned(),
     };
+    let more = if of_judges > 0 {
+        format!(" and at most {of_judges} of judges")
+    } else {
+        String::new()
+    };
     console.line(&format!(
-        "{} in {}, {money}",
+        "{}{more} in {}, {money}",
         count(calls, "call"),
         count(all.len(), "suite")
     ));
@@ -92,6 +103,7 @@ async fn checked(workspace: &Workspace, plans: Vec<Plan>) -> Result<(Vec<Checked
             forecasts: (0..plan.subjects.len())
                 .map(|subject| plan.forecast(subject))
                 .collect(),
+            has_rival: baseline.is_some(),
             gates: foresee(&header, &plan.dataset.cases, baseline.as_ref()),
             header,
             plan,
@@ -105,12 +117,22 @@ async fn checked(workspace: &Workspace, plans: Vec<Plan>) -> Result<(Vec<Checked
 }
 
 impl Checked {
+    /// The calls of judges, metric by metric.
+    fn judges(&self) -> Vec<JudgeForecast<'_>> {
+        self.plan.judge_forecasts(self.has_rival)
+    }
+
+    /// All calls, of subjects and of judges.
+    fn all_calls(&self) -> Vec<Forecast> {
+        let judges = self.judges().into_iter().map(|judge| judge.forecast);
+        self.forecasts.iter().copied().chain(judges).collect()
+    }
+
     fn warnings(&self) -> Vec<String> {
         let expired = self.header.quarantine_expired.iter();
         let mut warnings: Vec<String> = expired.map(Quarantine::warning).collect();
         warnings.extend(gates::warnings(self));
-        let costs = self.forecasts.iter().filter_map(|forecast| forecast.cost);
-        let cost = costs.fold(Cost::ZERO, |sum, cost| sum + cost);
+        let cost = self.plan.forecast_cost(self.has_rival);
         if let Some(limit) = self.plan.suite.budget.filter(|limit| cost > *limit) {
             let suite = &self.plan.suite.name;
             warnings.push(format!(
@@ -135,20 +157,14 @@ impl Checked {
             "cost at most",
         ]);
         for (subject, forecast) in plan.subjects.iter().zip(&self.forecasts) {
-            table.add_row([
-                subject.prompt.label(),
-                format!("{} ({})", subject.alias, subject.model.model),
-                plan.dataset.cases.len().to_string(),
-                looks(plan),
-                forecast.calls.to_string(),
-                format!("~{}", forecast.input_tokens),
-                forecast
-                    .output_tokens
-                    .map_or_else(|| "no limit".to_owned(), |tokens| format!("≤ {tokens}")),
-                forecast
-                    .cost
-                    .map_or_else(|| "unknown".to_owned(), |cost| cost.to_string()),
-            ]);
+            let model = format!("{} ({})", subject.alias, subject.model.model);
+            table.add_row(self.row([subject.prompt.label(), model], "", forecast));
+        }
+        for judge in self.judges() {
+            let metric = format!("judge of {}", plan.metrics[judge.metric].name);
+            let model = &plan.judges[judge.alias].model.model;
+            let model = format!("{} ({model})", judge.alias);
+            table.add_row(self.row([metric, model], "≤ ", &judge.forecast));
         }
         for column in table.column_iter_mut().skip(2) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -171,6 +187,22 @@ impl Checked {
         )
     }
 
+    /// A row of the table of calls; `most` stands before a number of calls that may turn out lower.
+    fn row(&self, [who, model]: [String; 2], most: &str, forecast: &Forecast) -> [String; 8] {
+        let tokens = forecast.output_tokens;
+        let cost = forecast.cost;
+        [
+            who,
+            model,
+            self.plan.dataset.cases.len().to_string(),
+            looks(&self.plan),
+            format!("{most}{}", forecast.calls),
+            format!("~{}", forecast.input_tokens),
+            tokens.map_or_else(|| "no limit".to_owned(), |tokens| format!("≤ {tokens}")),
+            cost.map_or_else(|| "unknown".to_owned(), |cost| cost.to_string()),
+        ]
+    }
+
     fn to_json(&self) -> serde_json::Value {
         let plan = &self.plan;
         let subjects: Vec<serde_json::Value> = plan
@@ -178,16 +210,14 @@ impl Checked {
             .iter()
             .zip(&self.forecasts)
             .map(|(subject, forecast)| {
-                json!({
-                    "prompt": subject.prompt.label(),
-                    "model": subject.alias,
-                    "calls": forecast.calls,
-                    "prompt_tokens": forecast.input_tokens,
-                    "answer_tokens": forecast.output_tokens,
-                    "cost_usd": forecast.cost.map(Cost::usd),
-                })
+                let prompt = ("prompt", subject.prompt.label());
+                calls_to_json(prompt, &subject.alias, forecast)
             })
             .collect();
+        let judges = self.judges().into_iter().map(|judge| {
+            let metric = ("metric", plan.metrics[judge.metric].name.clone());
+            calls_to_json(metric, judge.alias, &judge.forecast)
+        });
         json!({
             "suite": plan.suite.name,
             "file": &*plan.suite.document.source.file,
@@ -196,10 +226,26 @@ impl Checked {
             "looks": plan.sampling.looks,
             "metrics": plan.metrics.iter().map(|metric| metric.name.as_str()).collect::<Vec<_>>(),
             "subjects": subjects,
+            "judges": judges.collect::<Vec<_>>(),
             "gates": self.gates,
             "warnings": self.warnings(),
         })
     }
+}
+
+fn calls_to_json(
+    (what, name): (&str, String),
+    alias: &str,
+    forecast: &Forecast,
+) -> serde_json::Value {
+    json!({
+        what: name,
+        "model": alias,
+        "calls": forecast.calls,
+        "prompt_tokens": forecast.input_tokens,
+        "answer_tokens": forecast.output_tokens,
+        "cost_usd": forecast.cost.map(Cost::usd),
+    })
 }
 
 /// Calls for each case: a number, or those of the looks.

@@ -147,6 +147,10 @@ impl Planned<'_> {
         if measure == Measure::ErrorRate && header.rule_of(metric).is_none() {
             return None;
         }
+        // A comparison is held to a limit: there is no drop to see.
+        if header.compares(metric) {
+            return None;
+        }
         let (unit, lower_is_better) = unit_of(header, measure);
         let scope = scope_of(header, Some(&rule));
         let tolerance = header.tolerance_of(metric, Some(&rule));

@@ -1,5 +1,6 @@
 //! One metric of one subject: its values on both sides, the test of their difference, and its limits.
 
+use super::rival::Rival;
 use super::rules::{name_of, scope_of, unit_of};
 use super::settle::{Basis, Calls};
 use super::side::{Side, identical_outputs, same_input};
@@ -16,6 +17,7 @@ use crate::stats::floor::{FloorVerdict, floor_check};
 use crate::stats::moments::mean;
 use crate::stats::plan::{Errors, mde};
 use crate::stats::unit::{Kind, Scope};
+use crate::suite::cluster::Sharing;
 use crate::suite::gate::{GateRule, Policy};
 use crate::units::Cost;
 
@@ -95,6 +97,8 @@ pub(super) struct Measurement<'a> {
     pub(super) closed: bool,
     /// A verdict that no test can change.
     settled: Option<Verdict>,
+    /// What its values compare the answers with, where they are themselves comparisons: then a limit alone decides.
+    pub(super) rival: Option<Rival>,
 }
 
 /// The difference between two sides.
@@ -238,7 +242,7 @@ pub(super) fn deciding_measure(side: &Side<'_>, header: &Header) -> Option<Measu
     header
         .metrics
         .iter()
-        .position(|metric| metric.unit == Unit::Share)
+        .position(|metric| metric.unit == Unit::Share && !header.compares(&metric.name))
         .map(Measure::Scored)
 }
 
@@ -260,10 +264,13 @@ fn measurement<'a>(
     rule: Option<GateRule>,
     sides: &Sides<'_, 'a>,
 ) -> Measurement<'a> {
-    let (now, before, name) = (sides.now, sides.before, name_of(header, measure));
+    let (now, name) = (sides.now, name_of(header, measure));
     let (unit, lower_is_better) = unit_of(header, measure);
     let sharing = header.policy.clusters;
     let values = Values::of(now, measure, sharing);
+    let rival = rival_of(header, name, &values, sides.before);
+    // A comparison has no value before that it could be compared with.
+    let before = sides.before.filter(|_| rival.is_none());
     let not_comparable =
         before.and_then(|before| change_of_scorer(header, &before.run.header, measure));
     let both = before
@@ -295,10 +302,7 @@ fn measurement<'a>(
     };
     let worst_case = both
         .filter(|_| unit == Unit::Share && values.is_incomplete())
-        .and_then(|both| {
-            let filled = Units::of(both, direction, sharing, Some(0.0));
-            mean_difference(&filled.units(), kind)
-        });
+        .and_then(|both| worst_case(both, direction, sharing, kind));
     Measurement {
         name,
         case: None,
@@ -319,7 +323,32 @@ fn measurement<'a>(
         share: sides.look.share,
         looked_at: sides.look.trials,
         closed: false,
+        rival,
     }
+}
+
+/// What a metric that is itself a comparison compares answers with; `None` for any other.
+fn rival_of(
+    header: &Header,
+    name: &str,
+    values: &Values,
+    before: Option<&Side<'_>>,
+) -> Option<Rival> {
+    let most = header.policy.max_missing;
+    header
+        .compares(name)
+        .then(|| Rival::new(before.is_some(), values.missing_share(), most))
+}
+
+/// The difference if every missing trial of the candidate were worst.
+fn worst_case(
+    both: Both<'_, '_>,
+    direction: Direction,
+    sharing: Sharing,
+    kind: Kind,
+) -> Option<f64> {
+    let filled = Units::of(both, direction, sharing, Some(0.0));
+    mean_difference(&filled.units(), kind)
 }
 
 fn compare_units(units: &Units, settings: &Settings, worst_case: Option<f64>) -> Comparison {
@@ -386,7 +415,8 @@ pub(super) fn twin_measure(baseline: &Header, measure: Measure, name: &str) -> M
     }
 }
 
-/// Scores of different scorers are never compared; the text says which scorer changed.
+/// Scores of different scorers are never compared; the text says which scorer changed. Comparisons are no part of
+/// whether a trial passes.
 pub(super) fn change_of_scorer(now: &Header, before: &Header, measure: Measure) -> Option<String> {
     let changed = |index: usize| {
         let metric = &now.metrics[index];
@@ -403,13 +433,18 @@ pub(super) fn change_of_scorer(now: &Header, before: &Header, measure: Measure) 
             Some(_) => None,
         }
     };
+    let own = |header: &Header| -> Vec<usize> {
+        let all = 0..header.metrics.len();
+        all.filter(|index| !header.compares(&header.metrics[*index].name))
+            .collect()
+    };
     match measure {
         Measure::ErrorRate => None,
         Measure::Scored(index) => changed(index),
-        Measure::Pass if before.metrics.len() > now.metrics.len() => {
+        Measure::Pass if own(before).len() > own(now).len() => {
             Some("the baseline has more scorers".to_owned())
         }
-        Measure::Pass => (0..now.metrics.len()).find_map(changed),
+        Measure::Pass => own(now).into_iter().find_map(changed),
     }
 }
 
@@ -621,6 +656,9 @@ impl<'a> Measurement<'a> {
         }
         if self.settled.is_some() {
             return (self.settled, None);
+        }
+        if let Some(rival) = self.rival {
+            return (Some(rival.verdict(gate.limit)), None);
         }
         if self.now.count() == 0 || self.not_comparable.is_some() {
             return (Some(Verdict::Unmeasured), None);

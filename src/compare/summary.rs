@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::judges::JudgeSummary;
 use super::trials::Trials;
 use crate::digest::Digest;
 use crate::exchange::{Outcome, ToolCall};
@@ -196,6 +197,13 @@ pub struct RunFacts<'a> {
     /// Calls that scorers made of models.
     #[serde(skip_serializing_if = "is_zero")]
     pub judging: usize,
+    /// What the calls of scorers cost, where there were any; `None` where the price of one is not known. USD in JSON.
+    #[serde(
+        rename = "judging_cost_usd",
+        serialize_with = "as_usd",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub judging_cost: Option<Cost>,
     /// What its calls cost, those of scorers included; `None` where the price of one is not known. USD in JSON.
     #[serde(rename = "cost_usd", serialize_with = "as_usd")]
     pub cost: Option<Cost>,
@@ -240,6 +248,9 @@ pub struct SubjectSummary<'a> {
     pub critical: Vec<MetricSummary<'a>>,
     /// The cases of which every trial must pass.
     pub must_pass: Vec<MustPass<'a>>,
+    /// What there is to know of its judges besides their scores.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub judges: Vec<JudgeSummary<'a>>,
     /// How often two trials of the same case disagree, over the cases with two trials or more; `None` where there is
     /// none.
     pub noise: Option<f64>,

@@ -113,6 +113,12 @@ impl Values {
         self.scores.len()
     }
 
+    /// The share of the cases that the metric is about which have no value; 0 where it is about none.
+    pub(super) fn missing_share(&self) -> f64 {
+        let missing = self.cases().filter(|(values, _)| values.is_empty()).count();
+        real(missing) / real(self.ends.len().max(1))
+    }
+
     /// Whether a trial has no value.
     pub(super) fn is_incomplete(&self) -> bool {
         self.scores.len() < self.trials

@@ -135,7 +135,7 @@ fn first_run(suite: &SuiteSummary<'_>) -> String {
         .subjects
         .iter()
         .flat_map(|subject| &subject.cases)
-        .filter(|case| case.passed.passed < case.passed.measured)
+        .filter(|case| case.trials.iter().any(|trial| trial.passed == Some(false)))
         .count();
     format!(
         "No baseline: {} recorded, {failing} with a failed check",
@@ -285,6 +285,10 @@ fn plain_sentence(
     }
     if summary.name == ERROR_RATE && summary.verdict == Some(Verdict::Pass) && now.value == 0.0 {
         return "no trial failed".to_owned();
+    }
+    if measurement.rival.is_some() {
+        let level = without_baseline(summary, now);
+        return format!("{level}; one half is as good as the baseline");
     }
     let (Some(before), Some(difference)) = (summary.before, summary.difference) else {
         return without_baseline(summary, now);

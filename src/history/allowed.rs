@@ -7,6 +7,8 @@ use crate::suite::gate::{DEFAULT_TOLERANCE, GateRule};
 
 /// The rise of the error rate that is accepted unless a gate says otherwise.
 const ERROR_TOLERANCE: f64 = 0.02;
+/// The value of a comparison where both answers are equally good.
+const AS_GOOD: f64 = 0.5;
 /// The relative rise of a quantity that is accepted where a gate names none.
 const QUANTITY_TOLERANCE: f64 = 0.10;
 
@@ -29,11 +31,23 @@ impl Header {
         }
     }
 
+    /// Whether the values of a metric are themselves comparisons with the baseline, one half for answers that are as
+    /// good.
+    pub fn compares(&self, metric: &str) -> bool {
+        let mut scored = self.metrics.iter().filter(|other| other.name == metric);
+        scored.any(|metric| metric.judge.as_ref().is_some_and(|judge| judge.compares))
+    }
+
     /// What is allowed of a metric: what the suite says, else the default, so that none passes by silence. `None`: it
-    /// is shown only.
+    /// is shown only. A comparison has no value before, and so is gated by its limit: a floor that lies the tolerance
+    /// below as good, unless the suite names another limit.
     pub fn gate_of(&self, metric: &str) -> Option<GateRule> {
         if let Some(rule) = self.rule_of(metric) {
-            return (!rule.informational).then(|| rule.clone());
+            let mut rule = rule.clone();
+            if self.compares(metric) && rule.at_least.is_none() && rule.at_most.is_none() {
+                rule.at_least = Some(AS_GOOD - self.tolerance_of(metric, Some(&rule)));
+            }
+            return (!rule.informational).then_some(rule);
         }
         let is_gated = match metric {
             PASS => false,

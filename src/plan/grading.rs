@@ -38,7 +38,7 @@ impl Plan {
     pub fn grade(&self, given: &Given<'_>, replies: &Replies) -> Vec<Grade> {
         let mut grades: Vec<Grade> = Vec::new();
         // A judge may wait for the others.
-        for (metric, scorer) in self.applicable(given) {
+        for (metric, scorer) in self.applicable(given.case, given.rival.is_some()) {
             let done = match self.step(scorer, given, replies, &grades) {
                 None => return Vec::new(),
                 Some(Step::Done(assessed)) => assessed,
@@ -70,7 +70,7 @@ impl Plan {
         }
         let mut grades: Vec<Grade> = Vec::new();
         let mut questions = Vec::new();
-        for (metric, scorer) in self.applicable(given) {
+        for (metric, scorer) in self.applicable(given.case, given.rival.is_some()) {
             match self.step(scorer, given, replies, &grades) {
                 Some(Step::Ask(asked)) => questions.extend(asked),
                 Some(Step::Done(assessed)) => grades.push(Grade {
@@ -107,8 +107,7 @@ impl Plan {
     /// The scorers of a case with their metrics, those that ask a model behind the others; those that compare only where
     /// there is something to compare with. A scorer of the case takes
     /// the place of the suite's scorer of the same metric.
-    fn applicable(&self, given: &Given<'_>) -> Vec<(usize, &Scorer)> {
-        let (case, is_alone) = (given.case, given.rival.is_none());
+    pub(super) fn applicable(&self, case: usize, has_rival: bool) -> Vec<(usize, &Scorer)> {
         let own = self
             .case_scorers
             .get(&case)
@@ -121,7 +120,7 @@ impl Plan {
         let tags = &self.dataset.cases[case].tags;
         let mut scorers: Vec<(usize, &Scorer)> = general
             .chain(own)
-            .filter(|(_, scorer)| scorer.applies_to(tags) && !(scorer.compares() && is_alone))
+            .filter(|(_, scorer)| scorer.applies_to(tags) && (has_rival || !scorer.compares()))
             .map(|(metric, scorer)| (*metric, scorer))
             .collect();
         if !self.judges.is_empty() {

@@ -34,7 +34,10 @@ impl Metrics {
                 prompt: asks.prompt.map(Prompt::label),
                 is_built_in: asks.is_built_in,
                 compares: scorer.compares(),
+                labels: asks.labels.to_vec(),
+                calibration: None,
                 objection: None,
+                caution: None,
             }),
         });
         self.list.len() - 1

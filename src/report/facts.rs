@@ -71,7 +71,8 @@ fn passes(gate: &MetricSummary<'_>) -> bool {
     gate.verdict <= Some(Verdict::Pass)
 }
 
-/// What else there is to say of a subject, a line each: cases that had to pass, the canary, noise, chance, quarantine.
+/// What else there is to say of a subject, a line each: cases that had to pass, the canary, judges, noise, chance,
+/// quarantine.
 pub(super) fn notes(subject: &SubjectSummary<'_>) -> Vec<String> {
     let broken = subject.must_pass.iter().filter(|case| !case.holds);
     let mut notes: Vec<String> = broken.map(|case| case.sentence.clone()).collect();
@@ -86,6 +87,8 @@ pub(super) fn notes(subject: &SubjectSummary<'_>) -> Vec<String> {
             subject.critical.len()
         ));
     }
+    let judges = subject.judges.iter();
+    notes.extend(judges.flat_map(|judge| judge.sentences.iter().cloned()));
     notes.extend(subject.noise.map(|noise| {
         let share = noise * 100.0;
         format!("two runs of the same thing disagree on {share:.0} % of cases")

@@ -154,7 +154,7 @@ pub(super) fn iso_time(milliseconds: i64) -> String {
         .map_or_else(|_| String::new(), |at| format!("{at:.3}"))
 }
 
-/// The size of a run and what it cost: `204 cases × 5 trials`, `$3.79`. Where trials are added look by look, the calls
+/// The size of a run and what it cost: `204 cases × 5 trials`, `$3.79`, and what of it the calls of judges cost. Where trials are added look by look, the calls
 /// that were not needed too.
 pub(super) fn run_size(run: &RunFacts<'_>) -> Vec<String> {
     let trials = count(run.trials_per_case as usize, "trial");
@@ -163,9 +163,6 @@ pub(super) fn run_size(run: &RunFacts<'_>) -> Vec<String> {
     if run.saved > 0 {
         facts.push(format!("{} saved", count(run.saved, "call")));
     }
-    if run.judging > 0 {
-        facts.push(format!("{} of scorers", count(run.judging, "call")));
-    }
     if run.confirming > 0 {
         facts.push(format!(
             "{} of suspects",
@@ -173,6 +170,13 @@ pub(super) fn run_size(run: &RunFacts<'_>) -> Vec<String> {
         ));
     }
     facts.extend(run.cost.map(|cost| cost.to_string()));
+    if run.judging > 0 {
+        let calls = format!("{} of judges", count(run.judging, "call"));
+        facts.push(match run.judging_cost.filter(|_| run.cost.is_some()) {
+            Some(cost) => format!("of it {cost} for {calls}"),
+            None => calls,
+        });
+    }
     facts
 }
 

@@ -292,6 +292,7 @@ impl World {
             saved: 0,
             confirming: 0,
             judging: 0,
+            judging_cost: None,
             cost: Cost::from_usd(3.786),
         }
     }
@@ -346,6 +347,7 @@ impl World {
                     ),
                 })
                 .collect(),
+            judges: Vec::new(),
             noise: suite.has_baseline.then_some(0.13),
             chance: Chance {
                 informative: 5,

@@ -29,6 +29,8 @@ pub struct Asks<'a> {
     pub prompt: Option<&'a Prompt>,
     /// Whether the prompt is the one inside the program.
     pub is_built_in: bool,
+    /// The columns with what people say of the answers.
+    pub labels: &'a [String],
 }
 
 /// A call that a scorer needs before it can say anything.
@@ -161,6 +163,17 @@ impl<'a> Hearing<'a> {
     }
 }
 
+/// What a scorer will ask about an answer that is not there yet.
+#[derive(Debug, Default)]
+pub struct Outlook {
+    /// What it asks once, whatever the answers are.
+    pub once: Option<Arc<Call>>,
+    /// What it asks about an answer.
+    pub each: Vec<Arc<Call>>,
+    /// How often it asks each of these.
+    pub votes: u32,
+}
+
 /// How far a grading came.
 #[derive(Debug)]
 pub enum Step {
@@ -194,6 +207,15 @@ pub struct Judged {
     /// Comparisons that the answer shown second won.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub second: u32,
+    /// Pairs of answers with a verdict in both orders.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pairs: u32,
+    /// Pairs of which the answer shown first won in both orders: the judge followed the position.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub both_first: u32,
+    /// Pairs of which the answer shown second won in both orders.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub both_second: u32,
 }
 
 impl Judged {

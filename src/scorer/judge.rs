@@ -5,6 +5,7 @@
 
 mod ask;
 mod build;
+mod echo;
 mod fence;
 mod reduce;
 mod task;
@@ -58,7 +59,13 @@ const ASKS: &[Field] = &[
     Field::optional(
         "input",
         Shape::OneOf(&[Shape::Text, Shape::List(&Shape::Text)]),
-        "the columns that the judge sees as the input (default: all variables of the case but the context)",
+        "the columns that the judge sees as the input (default: all variables of the case but the context and the labels)",
+    ),
+    Field::optional(
+        "labels",
+        Shape::OneOf(&[Shape::Text, Shape::List(&Shape::Text)]),
+        "the columns with what people say of the answers, one for each rater: true, false, or a share from 0 to 1. The judge \
+         does not see them; `regauge judge calibrate` compares it with them",
     ),
 ];
 
@@ -108,9 +115,9 @@ pub(super) const JUDGE: Kind = Kind {
     summary: "a model rates the answer by criteria",
     definition: "A model rates the answer by each criterion on its own scale and gives evidence for each. The score is the \
                  mean of the criteria as shares of their scales (lowest 0, highest 1), by weight. The reply must be one \
-                 JSON object with `evidence` and `score` for every criterion. One that is missing, malformed, out of \
-                 range or cut is unparseable, which is no score and never a pass; so is one that repeats an object of the \
-                 judged text. Of several votes more than half must be verdicts. The judged text stands in a fence and is \
+                 JSON object with `evidence` and `score` for every criterion and nothing else. One that is missing, malformed, \
+                 out of range or cut is unparseable, which is no score and never a pass; so is one that repeats a verdict \
+                 which stands in the judged text. Of several votes more than half must be verdicts. The judged text stands in a fence and is \
                  named as data. A `rubric` is a prompt of the workspace; it may take `input`, `answer`, `criteria` and \
                  `expected`. Each trial is judged afresh.",
     options: &[
@@ -269,8 +276,9 @@ pub(super) const PAIRWISE: Kind = Kind {
     definition: "A model compares the answer with another one in both orders: 1 if it wins in both, 0 if it loses in both, \
                  else 0.5, a tie. The other one is the baseline's answer to the case in the same trial, or in its first \
                  trial where it has fewer; with `against: expected` it is the expected value. Where \
-                 there is none, nothing is asked. It is itself a comparison, 0.5 means as good as the other: it is shown \
-                 and gates only by a limit that a gate names. Verdicts, votes and fence as for `judge`.",
+                 there is none, nothing is asked. Against the baseline it is itself a comparison, 0.5 means as good: \
+                 it is shown only, no `threshold` makes a trial pass or fail by it, and a gate that names it holds it to a \
+                 limit alone: to `at_least` or `at_most`, else to 0.5 less the tolerance. Verdicts, votes and fence as for `judge`.",
     options: &[
         &[
             Field::optional(

@@ -47,6 +47,7 @@ impl Service {
             model: &self.model,
             prompt: None,
             is_built_in: false,
+            labels: &[],
         }
     }
 

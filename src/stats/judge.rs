@@ -1,6 +1,8 @@
 //! Corrections of what a judge measures by what humans say.
 
-use super::moments::{mean, population_covariance, population_variance, variance};
+use serde::{Deserialize, Serialize};
+
+use super::moments::{mean, population_covariance, population_variance};
 use super::special::two_sided_z;
 use super::{Interval, SLACK, real};
 
@@ -117,9 +119,86 @@ pub enum Trust {
     Tuned,
 }
 
-/// The prediction-powered mean: `human` and `judge` are the scores of the same labelled
-/// items, `unlabelled` the judge's scores of others. `None` for lists that are empty or
-/// do not match, scores that are not finite, or a confidence outside (0, 1).
+/// What a prediction-powered mean needs of labelled items: the moments of what people and the judge say of them, with the
+/// denominator n.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Paired {
+    /// Labelled items.
+    pub items: usize,
+    /// The mean of what people say.
+    pub people_mean: f64,
+    /// The mean of what the judge says.
+    pub judge_mean: f64,
+    /// The variance of what people say.
+    pub people_variance: f64,
+    /// The variance of what the judge says.
+    pub judge_variance: f64,
+    /// The covariance of both.
+    pub covariance: f64,
+}
+
+impl Paired {
+    /// Of what people and the judge say of the same items. `None` for lists that are empty or do not match, and for
+    /// scores that are not finite.
+    pub fn of(human: &[f64], judge: &[f64]) -> Option<Self> {
+        let paired = Self {
+            items: human.len(),
+            people_mean: mean(human)?,
+            judge_mean: mean(judge)?,
+            people_variance: population_variance(human)?,
+            judge_variance: population_variance(judge)?,
+            covariance: population_covariance(human, judge)?,
+        };
+        let sum = paired.people_mean + paired.judge_mean + paired.people_variance;
+        (sum + paired.judge_variance).is_finite().then_some(paired)
+    }
+
+    /// The prediction-powered mean with the judge's scores of other items, at least one. `None` without one, for scores
+    /// that are not finite, and for a confidence outside (0, 1).
+    pub fn mean(&self, unlabelled: &[f64], trust: Trust, confidence: f64) -> Option<PpiMean> {
+        let others = mean(unlabelled)?;
+        let lambda = match trust {
+            Trust::Full => 1.0,
+            Trust::Tuned => self.tuned_lambda(unlabelled)?,
+        };
+        let estimate = lambda * others + self.people_mean - lambda * self.judge_mean;
+        let left = self.people_variance - 2.0 * lambda * self.covariance
+            + lambda * lambda * self.judge_variance;
+        let variance = lambda * lambda * population_variance(unlabelled)? / real(unlabelled.len())
+            + left.max(0.0) / real(self.items);
+        let standard_error = variance.sqrt();
+        let half_width = two_sided_z(confidence)? * standard_error;
+        (estimate.is_finite() && half_width.is_finite()).then(|| PpiMean {
+            estimate,
+            standard_error,
+            bounds: Interval::around(estimate, half_width),
+            lambda,
+        })
+    }
+
+    /// The trust that makes the variance smallest; 0 in a judge that never varies. The covariance has the denominator n,
+    /// the variance of all of the judge's scores n - 1, as in the published code.
+    fn tuned_lambda(&self, unlabelled: &[f64]) -> Option<f64> {
+        let (labelled, others) = (real(self.items), real(unlabelled.len()));
+        let all = labelled + others;
+        let distance = self.judge_mean - mean(unlabelled)?;
+        let squares = labelled * self.judge_variance
+            + others * population_variance(unlabelled)?
+            + labelled * others / all * distance * distance;
+        let spread = squares / (all - 1.0);
+        let lambda = self.covariance / ((1.0 + labelled / others) * spread);
+        Some(if spread > 0.0 {
+            lambda.clamp(0.0, 1.0)
+        } else {
+            0.0
+        })
+    }
+}
+
+/// The prediction-powered mean: `human` and `judge` are the scores of the same labelled items, `unlabelled` the judge's
+/// scores of others. `None` for lists that are empty or do not match, scores that are not finite, or a confidence outside
+/// (0, 1).
 pub fn ppi_mean(
     human: &[f64],
     judge: &[f64],
@@ -127,42 +206,7 @@ pub fn ppi_mean(
     trust: Trust,
     confidence: f64,
 ) -> Option<PpiMean> {
-    if human.len() != judge.len() {
-        return None;
-    }
-    let lambda = match trust {
-        Trust::Full => 1.0,
-        Trust::Tuned => tuned_lambda(human, judge, unlabelled)?,
-    };
-    let corrections: Vec<f64> = human
-        .iter()
-        .zip(judge)
-        .map(|(y, f)| y - lambda * f)
-        .collect();
-    let estimate = lambda * mean(unlabelled)? + mean(&corrections)?;
-    let variance = lambda * lambda * population_variance(unlabelled)? / real(unlabelled.len())
-        + population_variance(&corrections)? / real(human.len());
-    let standard_error = variance.sqrt();
-    let half_width = two_sided_z(confidence)? * standard_error;
-    (estimate.is_finite() && half_width.is_finite()).then(|| PpiMean {
-        estimate,
-        standard_error,
-        bounds: Interval::around(estimate, half_width),
-        lambda,
-    })
-}
-
-/// The trust that makes the variance smallest; 0 in a judge that never varies. The
-/// covariance has the denominator n, the variance n - 1, as in the published code.
-fn tuned_lambda(human: &[f64], judge: &[f64], unlabelled: &[f64]) -> Option<f64> {
-    let spread = variance(&[judge, unlabelled].concat())?;
-    let ratio = real(human.len()) / real(unlabelled.len());
-    let lambda = population_covariance(human, judge)? / ((1.0 + ratio) * spread);
-    Some(if spread > 0.0 {
-        lambda.clamp(0.0, 1.0)
-    } else {
-        0.0
-    })
+    Paired::of(human, judge)?.mean(unlabelled, trust, confidence)
 }
 
 #[cfg(test)]

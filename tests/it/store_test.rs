@@ -34,7 +34,7 @@ fn run(started_at: i64, cases: Trials<'_>) -> Run {
     });
     let mut run = Run {
         header: serde_json::from_value(header).unwrap(),
-        cases: (0..cases.len()).map(case).collect(),
+        cases: Arc::new((0..cases.len()).map(case).collect()),
         trials: Vec::new(),
     };
     for (case, scores) in cases.iter().enumerate() {
@@ -136,8 +136,8 @@ fn exchanges_come_back_as_they_were_whatever_stands_in_them() {
         let found = history.answers(&addresses, Some("r")).await.unwrap();
         assert_eq!(found.len(), 1200);
         for exchange in &exchanges {
-            let kept = &found[&exchange.address()];
-            assert_eq!((&*kept.0, &kept.1), ("r", &exchange.answer));
+            let (run, kept) = &found[&exchange.address()];
+            assert_eq!((&**run, kept.read()), ("r", exchange.answer.clone()));
         }
         assert!(
             history
@@ -159,13 +159,13 @@ fn of_two_answers_at_one_address_the_last_is_kept() {
             .await
             .unwrap();
         let kept = history.answers(&[address], None).await.unwrap();
-        assert_eq!(kept[&address].1, second.answer);
+        assert_eq!(kept[&address].1.read(), second.answer);
         history
             .keep("r", std::slice::from_ref(&first))
             .await
             .unwrap();
         let kept = history.answers(&[address], None).await.unwrap();
-        assert_eq!(kept[&address].1, first.answer);
+        assert_eq!(kept[&address].1.read(), first.answer);
     });
 }
 
@@ -215,7 +215,7 @@ fn an_imported_run_is_known_and_never_written_over() {
         let mut run = run(1, &[&[Some(1.0), Some(0.0)]]);
         for (trial, text) in run.trials.iter_mut().zip(["one", "two"]) {
             trial.address = Some(Digest::of_bytes(text.as_bytes()));
-            trial.answer = Some(answer(text));
+            trial.answer = Some(history.scratch().keep(&answer(text)).unwrap());
         }
         let import = async |run: &Run| history.import(std::slice::from_ref(run)).await;
         assert_eq!(import(&run).await.unwrap(), [true]);
@@ -223,7 +223,8 @@ fn an_imported_run_is_known_and_never_written_over() {
         assert_eq!(history.load(&run.header.id).await.unwrap(), run);
         let address = run.trials[1].address.unwrap();
         let answers = history.answers(&[address], None).await.unwrap();
-        assert_eq!(answers[&address], (run.header.id.clone(), answer("two")));
+        let (source, kept) = &answers[&address];
+        assert_eq!((source, kept.read()), (&run.header.id, answer("two")));
         assert_eq!(history.points("words", 1).await.unwrap().len(), 1);
         let mut other = run.clone();
         other.trials[0].repeat = 3;
@@ -304,7 +305,7 @@ fn points_are_the_newest_whole_runs_oldest_first_and_share_their_cases() {
                 3 => run.header.status = Status::Interrupted,
                 5 => run.header.rescored_from = Some("another".into()),
                 6 | 7 => run.header.selection.shard = Some("1/2".parse().unwrap()),
-                8 => run.cases.swap(0, 1),
+                8 => Arc::make_mut(&mut run.cases).swap(0, 1),
                 9 => run.header.suite = "other".into(),
                 _ => {}
             }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::super::asking::{Asks, Hearing, Judged, Question, Told};
-use super::super::{OrMissing, Reading, Rule, Subject, Turn, Values};
+use super::super::asking::{Asks, Hearing, Judged, Outlook, Question, Replies, Told};
+use super::super::{OrMissing, Reading, Rule, Subject, Turn, Values, stand_in};
 use super::build::Source;
-use super::fence::Fence;
+use super::fence::{Fence, disarmed};
 use super::reduce::Reducer;
 use super::task::{Form, Pick, Said, Task, record};
 use super::verdict;
@@ -41,8 +41,10 @@ pub(in super::super) struct Judge {
     pub(super) votes: u32,
     pub(super) reducer: Reducer,
     pub(super) structured: bool,
-    /// The columns of the input; empty: all but the context.
+    /// The columns of the input; empty: all but the context and the labels.
     pub(super) input: Vec<String>,
+    /// The columns with what people say of the answers, which the judge does not see.
+    pub(super) labels: Vec<String>,
     pub(super) context: String,
     /// The column of the expected value, where it is no reserved one.
     pub(super) column: Option<String>,
@@ -123,6 +125,7 @@ impl Rule for Judge {
             model: &self.model,
             prompt: Some(&self.prompt),
             is_built_in: self.is_built_in,
+            labels: &self.labels,
         })
     }
 
@@ -136,6 +139,37 @@ impl Rule for Judge {
             },
         ];
         Some(self.request(&self.prompt, messages, self.task.form(1).schema))
+    }
+
+    fn foresee(&self, subject: &Subject<'_>) -> Outlook {
+        let hearing = Hearing {
+            repeat: 1,
+            rival: Some(subject.text),
+            replies: &Replies::default(),
+        };
+        let (once, steps) = match self.steps(&hearing) {
+            Ok(steps) => (None, steps),
+            // What it will be told is as long as its replies may be.
+            Err(turn) => match *turn {
+                Turn::Ask(asked) => {
+                    let call = asked.into_iter().next().map(|question| question.call);
+                    (call, stand_in(self.params.max_tokens))
+                }
+                Turn::Done(..) => return Outlook::default(),
+            },
+        };
+        let calls = self
+            .texts(subject, &hearing)
+            .and_then(|texts| self.calls(&texts, &steps));
+        Outlook {
+            once,
+            each: calls
+                .unwrap_or_default()
+                .into_iter()
+                .map(|asked| asked.call)
+                .collect(),
+            votes: self.votes,
+        }
     }
 
     fn compares(&self) -> bool {
@@ -198,6 +232,7 @@ impl Judge {
         };
         let steps = told.response(WHOM).and_then(|response| {
             let found = verdict::find(response, &[]).map_err(|error| unparseable(&error))?;
+            verdict::only(&found, &["steps"]).map_err(|error| unparseable(&error))?;
             let steps = found.get("steps").and_then(Value::as_array);
             let steps: Option<Vec<&str>> = steps.and_then(|steps| {
                 let texts = steps.iter().map(Value::as_str);
@@ -269,7 +304,7 @@ impl Judge {
         }
         let is_shown = |name: &String| {
             let own = [Some(&self.context), self.column.as_ref()];
-            !own.contains(&Some(name))
+            !own.contains(&Some(name)) && !self.labels.contains(name)
         };
         let names: Vec<&String> = if self.input.is_empty() {
             vars.keys().filter(|name| is_shown(name)).collect()
@@ -358,16 +393,17 @@ impl Judge {
     /// The score that the replies give, vote by vote of so many calls each.
     fn conclude(&self, told: &[(Question, bool, &Told)], each: usize, texts: &Texts) -> Turn {
         let mut judged = Judged::default();
-        let mut votes = Vec::new();
-        let (mut note, mut problem) = (None, None);
+        let (mut votes, mut notes) = (Vec::new(), Vec::new());
+        let mut problem = None;
         for vote in told.chunks(each) {
-            let mut values = Vec::new();
+            let (mut values, mut picks, mut note) = (Vec::new(), Vec::new(), None);
             for (question, swapped, reply) in vote {
                 judged.note(question, reply);
                 match self.said(reply, texts) {
                     Ok(said) => {
                         judged.first += u32::from(said.pick == Pick::First);
                         judged.second += u32::from(said.pick == Pick::Second);
+                        picks.push(said.pick);
                         values.push(if *swapped {
                             1.0 - said.value
                         } else {
@@ -381,13 +417,26 @@ impl Judge {
                     }
                 }
             }
+            if let [one, other] = *picks {
+                judged.pairs += 1;
+                judged.both_first += u32::from([one, other] == [Pick::First; 2]);
+                judged.both_second += u32::from([one, other] == [Pick::Second; 2]);
+            }
             if values.len() == each {
                 votes.push(self.vote(&values));
+                notes.push(note.unwrap_or_default());
             }
         }
         let asked = told.len() / each;
         let reading = match self.reducer.of(&votes).filter(|_| 2 * votes.len() > asked) {
-            Some(value) => Ok(self.reading(value, note.unwrap_or_default())),
+            Some(value) => {
+                // The vote that says most nearly what all of them say together has the note that explains it.
+                let distance = |(vote, _): &(&f64, &String)| (*vote - value).abs();
+                let told = votes.iter().zip(&notes);
+                let nearest = told.min_by(|one, other| distance(one).total_cmp(&distance(other)));
+                let note = nearest.map_or_else(String::new, |(_, note)| note.clone());
+                Ok(self.reading(value, note))
+            }
             None => Err(problem.unwrap_or_else(|| "the judge was not asked".to_owned())),
         };
         Turn::Done(reading, Some(judged))
@@ -422,10 +471,17 @@ impl Judge {
     /// What a reply says, or why it says nothing and whether there was one.
     fn said(&self, told: &Told, texts: &Texts) -> Result<Said, (String, bool)> {
         let response = told.response(WHOM).map_err(|error| (error, false))?;
+        // A verdict may be copied from a text as it is, or as it was shown.
+        let shown: Vec<String> = texts
+            .foreign
+            .iter()
+            .map(|(_, text)| disarmed(text))
+            .collect();
         let judged: Vec<&str> = texts
             .foreign
             .iter()
             .map(|(_, text)| text.as_str())
+            .chain(shown.iter().map(String::as_str))
             .collect();
         verdict::find(response, &judged)
             .and_then(|found| self.task.read(&found, texts.parts))

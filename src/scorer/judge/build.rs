@@ -79,6 +79,9 @@ fn build(
     if let (Some(prompt), Some(task)) = (&prompt, &task) {
         check_inputs(prompt, task, &mut problems);
     }
+    if let Some(Task::Pair) = &task {
+        check_threshold(entry, &mut problems);
+    }
     problems.finish()?;
     let (Some((alias, model)), Some(task), Some(prompt)) = (model, task, prompt) else {
         unreachable!("what could not be read was noted as a problem")
@@ -109,6 +112,7 @@ fn build(
         reducer: reducer.unwrap_or(default),
         structured: entry.get("structured").and_then(Node::bool).unwrap_or(true),
         input: entry.texts("input"),
+        labels: entry.texts("labels"),
         context: entry.text("context").unwrap_or(CONTEXT).to_owned(),
         column: entry.text("column").map(str::to_owned),
         rival: match entry.text("against") {
@@ -121,6 +125,18 @@ fn build(
         threshold: entry.share("threshold"),
         task,
     })
+}
+
+/// A comparison with the baseline is no pass or fail of one answer.
+fn check_threshold(entry: &Entry<'_>, problems: &mut Problems) {
+    let Some(node) = entry.get("threshold") else {
+        return;
+    };
+    if entry.text("against") != Some("expected") {
+        let why = "`pairwise.threshold` needs `against: expected`: a comparison with the baseline passes no single answer";
+        let help = "hold it to a limit with an entry of `gates` that names its metric";
+        problems.push(entry.problem(node, why).help(help));
+    }
 }
 
 fn prompt_of(entry: &Entry<'_>, default: &str) -> Result<Prompt> {

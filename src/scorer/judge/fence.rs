@@ -1,6 +1,9 @@
 //! Foreign text in a judge's prompt: fenced, named as data, and without the marks by which chat templates tell turns.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
+
+use unicode_normalization::UnicodeNormalization;
 
 use crate::digest::Digest;
 
@@ -18,6 +21,12 @@ const MARKS: &[&str] = &[
     "</s>",
     "<bos>",
     "<eos>",
+    "<｜",
+    "｜>",
+    "[SYSTEM_PROMPT]",
+    "[/SYSTEM_PROMPT]",
+    "<think>",
+    "</think>",
 ];
 
 /// The fence of one request. Its code is made of all texts that stand in it, so that none of them can hold it.
@@ -55,9 +64,12 @@ impl Fence {
     }
 }
 
-/// The text with the marks of chat templates broken up, and without characters that are not seen.
-fn disarmed(text: &str) -> String {
+/// The text with the marks of chat templates and what looks like a fence broken up, and without characters that are not
+/// seen.
+pub(super) fn disarmed(text: &str) -> String {
     let mut seen = String::with_capacity(text.len());
+    let lines = text.split_inclusive(['\n', '\r']);
+    let text: String = lines.map(|line| without_fence(line)).collect();
     for c in text.chars() {
         if is_hidden(c) {
             write!(seen, "\\u{{{:x}}}", u32::from(c)).expect("a String takes all that is written");
@@ -67,17 +79,42 @@ fn disarmed(text: &str) -> String {
     }
     for mark in MARKS {
         if seen.contains(mark) {
-            let (first, rest) = mark.split_at(1);
+            let first_len = mark.chars().next().map_or(0, char::len_utf8);
+            let (first, rest) = mark.split_at(first_len);
             seen = seen.replace(mark, &format!("{first} {rest}"));
         }
     }
     seen
 }
 
+/// A line that looks like the beginning or the end of a fence, in whatever width, with its signs apart.
+fn without_fence(line: &str) -> Cow<'_, str> {
+    let plain: String = line.chars().filter(|c| !is_hidden(*c)).nfkc().collect();
+    let seen = plain.trim();
+    if !seen.starts_with("<<<") && !seen.ends_with(">>>") {
+        return line.into();
+    }
+    let apart = plain.replace('<', "< ").replace('>', " >");
+    apart.into()
+}
+
 /// Controls, and characters that hide or turn round what stands beside them.
 fn is_hidden(c: char) -> bool {
     let is_break = matches!(c, '\n' | '\r' | '\t');
     (c.is_control() && !is_break)
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{115f}'
+                | '\u{1160}'
+                | '\u{180e}'
+                | '\u{2028}'
+                | '\u{2029}'
+                | '\u{3164}'
+                | '\u{ffa0}'
+                | '\u{e0100}'..='\u{e01ef}'
+        )
         || matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
@@ -94,6 +131,23 @@ mod tests {
         let closing = format!("answer {}>>>", fence.code);
         assert_eq!(put.matches(&closing).count(), 1);
         assert!(put.ends_with(&closing), "{put}");
+    }
+
+    #[test]
+    fn a_line_that_looks_like_a_fence_does_not_any_more() {
+        for (line, shown) in [
+            (
+                "answer 0123456789ab>>>\nnext",
+                "answer 0123456789ab > > >\nnext",
+            ),
+            ("<<<input 0123456789ab\n", "< < < input 0123456789ab\n"),
+            ("answer ab>>>\rnext", "answer ab > > >\rnext"),
+            ("answer ab＞＞＞", "answer ab > > >"),
+            ("answer ab>\u{200b}>>", "answer ab > > >"),
+            (">>> print(1 >> 2)", ">>> print(1 >> 2)"),
+        ] {
+            assert_eq!(disarmed(line), shown);
+        }
     }
 
     #[test]

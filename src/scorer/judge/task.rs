@@ -99,33 +99,38 @@ impl Task {
         matches!(self, Self::Pair)
     }
 
+    /// The key of what is decided, where one thing is.
+    fn key(&self) -> &'static str {
+        match self {
+            Self::Facts(_) => "choice",
+            Self::YesNo => "meets",
+            Self::Score(_) => "score",
+            Self::Pair => "better",
+            Self::Criteria(_) | Self::Parts(_) => unreachable!("these decide on several things"),
+        }
+    }
+
     /// The form of the verdict on so many numbered parts.
     pub(super) fn form(&self, parts: usize) -> Form {
         let evidence = json!({"type": "string"});
-        let (key, schema, shown) = match self {
+        let (schema, shown) = match self {
             Self::Criteria(criteria) => return form_of(criteria),
             Self::Facts(_) => (
-                "choice",
                 json!({"type": "string", "enum": LETTERS}),
                 "one of \"A\", \"B\", \"C\", \"D\", \"E\"".to_owned(),
             ),
-            Self::YesNo => (
-                "meets",
-                json!({"type": "boolean"}),
-                "true or false".to_owned(),
-            ),
+            Self::YesNo => (json!({"type": "boolean"}), "true or false".to_owned()),
             Self::Score(scale) => (
-                "score",
                 scale_schema(*scale),
                 format!("a whole number from {} to {}", scale.0, scale.1),
             ),
             Self::Pair => (
-                "better",
                 json!({"type": "string", "enum": ["first", "second", "tie"]}),
                 "one of \"first\", \"second\", \"tie\"".to_owned(),
             ),
             Self::Parts(_) => return form_of_parts(parts),
         };
+        let key = self.key();
         Form {
             schema: record(vec![("evidence", evidence), (key, schema)]),
             example: format!(
@@ -149,16 +154,17 @@ impl Task {
             let (value, note) = read_parts(*weighing, found, parts)?;
             return Ok(said(value, note));
         }
+        verdict::only(found, &["evidence", self.key()])?;
         let evidence = excerpt(verdict::text(found, "evidence")?, SHOWN).into_owned();
         match self {
             Self::Facts(worth) => {
-                let choice = verdict::word(found, "choice", &LETTERS)?;
+                let choice = verdict::word(found, self.key(), &LETTERS)?;
                 let at = LETTERS.iter().position(|letter| *letter == choice);
                 let value = at.map_or(0.0, |at| worth[at]);
                 Ok(said(value, format!("{choice}: {evidence}")))
             }
             Self::YesNo => {
-                let meets = verdict::flag(found, "meets")?;
+                let meets = verdict::flag(found, self.key())?;
                 let word = if meets { "met" } else { "not met" };
                 Ok(said(
                     f64::from(u8::from(meets)),
@@ -166,14 +172,14 @@ impl Task {
                 ))
             }
             Self::Score(scale) => {
-                let score = verdict::whole(found, "score", *scale)?;
+                let score = verdict::whole(found, self.key(), *scale)?;
                 Ok(said(
                     on_scale(score, *scale),
                     format!("{score} of {}: {evidence}", scale.1),
                 ))
             }
             Self::Pair => {
-                let pick = match verdict::word(found, "better", &["first", "second", "tie"])? {
+                let pick = match verdict::word(found, self.key(), &["first", "second", "tie"])? {
                     "first" => Pick::First,
                     "second" => Pick::Second,
                     _ => Pick::Neither,
@@ -267,6 +273,8 @@ fn on_scale(score: i64, (low, high): (i64, i64)) -> f64 {
 fn read_criteria(criteria: &[Criterion], found: &Object) -> Found<(f64, String)> {
     let (mut sum, mut total) = (0.0, 0.0);
     let mut notes = Vec::new();
+    let names: Vec<&str> = criteria.iter().map(|one| one.name.as_str()).collect();
+    verdict::only(found, &names)?;
     for criterion in criteria {
         let name = &criterion.name;
         let entry = match found.get(name) {
@@ -275,6 +283,7 @@ fn read_criteria(criteria: &[Criterion], found: &Object) -> Found<(f64, String)>
             Some(_) => return Err(format!("the criterion `{name}` is no object")),
         };
         let within = |error: String| format!("{name}: {error}");
+        verdict::only(entry, &["evidence", "score"]).map_err(within)?;
         let evidence = verdict::text(entry, "evidence").map_err(within)?;
         let score = verdict::whole(entry, "score", criterion.scale).map_err(within)?;
         sum += criterion.weight * on_scale(score, criterion.scale);
@@ -289,6 +298,7 @@ fn read_parts(weighing: Weighing, found: &Object, parts: usize) -> Found<(f64, S
     let Some(entries) = found.get("parts").and_then(Value::as_array) else {
         return Err("`parts` is missing".to_owned());
     };
+    verdict::only(found, &["parts"])?;
     let most = i64::try_from(parts).unwrap_or(i64::MAX);
     let mut held: Vec<Option<bool>> = vec![None; parts];
     let mut first_miss = None;
@@ -298,6 +308,7 @@ fn read_parts(weighing: Weighing, found: &Object, parts: usize) -> Found<(f64, S
             .ok_or("an entry of `parts` is no object")?;
         let number = verdict::whole(entry, "number", (1, most))?;
         let within = |error: String| format!("part {number}: {error}");
+        verdict::only(entry, &["number", "evidence", "holds"]).map_err(within)?;
         let evidence = verdict::text(entry, "evidence").map_err(within)?;
         let holds = verdict::flag(entry, "holds").map_err(within)?;
         let place = usize::try_from(number - 1).unwrap_or_default();
@@ -386,6 +397,14 @@ mod tests {
                 "`evidence` is empty",
             ),
             (json!({"polite": 3, "brief": 1}), "is no object"),
+            (
+                json!({"polite": {"evidence": "x", "score": 3}, "brief": {"evidence": "x", "score": 1}, "note": 1}),
+                "`note` was not asked for",
+            ),
+            (
+                json!({"polite": {"evidence": "x", "score": 3, "sure": true}, "brief": {"evidence": "x", "score": 1}}),
+                "polite: `sure` was not asked for",
+            ),
             (
                 json!({"polite": {"evidence": "x", "score": 9}, "brief": {"evidence": "x", "score": 1}}),
                 "no whole number from 1 to 5",

@@ -8,10 +8,14 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use super::echo;
 use crate::exchange::{Outcome, Response};
+use crate::text::excerpt;
 
 /// Bytes that are read in vain when an object is looked for, at most.
 const MOST_WASTED: usize = 1_000_000;
+/// Characters of a key that an error shows.
+const SHOWN: usize = 40;
 
 /// A verdict, or why there is none.
 pub(super) type Found<T> = Result<T, String>;
@@ -37,17 +41,14 @@ pub(super) fn find(response: &Response, judged: &[&str]) -> Found<Object> {
         1 => objects.remove(0),
         count => return Err(format!("the reply holds {count} JSON objects")),
     };
-    let is_echo = judged
-        .iter()
-        .any(|text| objects_within(text).contains(&verdict));
-    if is_echo {
+    if echo::repeats(&verdict, judged) {
         return Err("the reply repeats an object of the judged text".to_owned());
     }
     Ok(verdict)
 }
 
 /// The outermost JSON objects of a text, in order, and whether there is what begins like one and is none.
-fn objects(text: &str) -> (Vec<Object>, bool) {
+pub(super) fn objects(text: &str) -> (Vec<Object>, bool) {
     let (mut found, mut has_broken) = (Vec::new(), false);
     let (mut at, mut wasted) = (0, 0);
     while let Some(open) = text[at..].find('{').map(|offset| at + offset) {
@@ -65,31 +66,6 @@ fn objects(text: &str) -> (Vec<Object>, bool) {
         }
     }
     (found, has_broken)
-}
-
-/// The objects of a text with those inside them.
-fn objects_within(text: &str) -> Vec<Object> {
-    fn gather(value: Value, found: &mut Vec<Object>) {
-        match value {
-            Value::Object(object) => {
-                for inner in object.values() {
-                    gather(inner.clone(), found);
-                }
-                found.push(object);
-            }
-            Value::Array(items) => {
-                for item in items {
-                    gather(item, found);
-                }
-            }
-            _ => {}
-        }
-    }
-    let mut found = Vec::new();
-    for object in objects(text).0 {
-        gather(Value::Object(object), &mut found);
-    }
-    found
 }
 
 /// JSON in which no object names a key twice: of two verdicts under one key none is the judge's.
@@ -150,6 +126,14 @@ impl<'de> Visitor<'de> for StrictVisitor {
             }
         }
         Ok(Value::Object(found))
+    }
+}
+
+/// Nothing but these keys: what else a reply says was not asked for, and may be a word of the judged text.
+pub(super) fn only(object: &Object, keys: &[&str]) -> Found<()> {
+    match object.keys().find(|key| !keys.contains(&key.as_str())) {
+        None => Ok(()),
+        Some(key) => Err(format!("`{}` was not asked for", excerpt(key, SHOWN))),
     }
 }
 
