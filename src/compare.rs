@@ -11,6 +11,7 @@ mod confirm;
 pub mod foresight;
 mod group;
 pub mod looks;
+mod measure;
 mod metric;
 mod must_pass;
 mod past;
@@ -39,7 +40,7 @@ use crate::suite::quarantine::Quarantine;
 use crate::timeline::{Moved, Timeline, inputs, outputs};
 use crate::units::Cost;
 use looks::Pairing;
-use metric::{Measure, Measurement};
+use metric::Measurement;
 use side::Side;
 use split::Cells;
 use summary::{
@@ -358,17 +359,5 @@ fn exit_of(
     Exit {
         code,
         cause: wording::exit_cause(suites, verdict),
-    }
-}
-
-impl Measure {
-    /// The built-in metrics, and those of the scorers of a run.
-    fn all(header: &Header) -> Vec<Self> {
-        let scored = (0..header.metrics.len()).map(Self::Scored);
-        [Self::Pass]
-            .into_iter()
-            .chain(scored)
-            .chain([Self::ErrorRate])
-            .collect()
     }
 }

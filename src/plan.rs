@@ -25,6 +25,7 @@ use crate::provider;
 use crate::provider::price::{self, Price};
 use crate::scorer::asking::Judged;
 use crate::scorer::{self, Score, Scorer, Surroundings, Unit};
+use crate::stats::reduce::Reducer;
 use crate::suite::quarantine::check_quarantine;
 use crate::suite::{Sampling, Suite};
 use crate::text::suggest;
@@ -57,6 +58,9 @@ pub struct Metric {
     pub informational: bool,
     /// The digest of the scorer with its options, and of what else can change its scores.
     pub fingerprint: Digest,
+    /// How the trials of a case become one value; `None`: they are averaged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reduce: Option<Reducer>,
     /// Who judges, where a model is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judge: Option<JudgeRecord>,
@@ -206,6 +210,10 @@ impl Plan {
         problems.take(unscored.finish());
         let all = || scorers.iter().chain(case_scorers.values().flatten());
         check_conditions(all().map(|(_, scorer)| scorer), &scorers, &mut problems);
+        let first_look = suite.sampling.looks.first().copied().unwrap_or(1);
+        for lacking in all().filter_map(|(_, scorer)| scorer.lacks_trials(first_look)) {
+            problems.push(lacking);
+        }
         metrics.bind_conditions(&scorers);
         let mut plan = Self {
             judges: judges(all().map(|(_, scorer)| scorer), now),

@@ -11,8 +11,9 @@ use serde_json::{Map, Value, json};
 
 use crate::digest::Digest;
 use crate::document::{Document, Node};
-use crate::error::{Place, Problems, Result};
+use crate::error::{Diagnostic, Place, Problems, Result};
 use crate::exchange::{Request, Response};
+use crate::stats::reduce::Reducer;
 use crate::text::excerpt;
 use crate::text::normalize::Normalize;
 use crate::units::Cost;
@@ -33,6 +34,7 @@ mod matching;
 mod measure;
 mod options;
 mod overlap;
+mod reduce;
 pub mod registry;
 mod structure;
 mod style;
@@ -44,6 +46,7 @@ use asking::{Assessed, Hearing, Judged, Question, Replies, Step};
 use entry::Entry;
 use expected::{Expected, Wanted};
 pub use judge::Asks;
+use reduce::Reduce;
 use registry::{KINDS, Kind};
 use transform::Transform;
 
@@ -148,6 +151,7 @@ pub struct Scorer {
     agreement: Option<f64>,
     tags: Vec<String>,
     only_if: Vec<(String, Place)>,
+    reduce: Option<Reduce>,
     fingerprint: Digest,
 }
 
@@ -297,6 +301,16 @@ impl Scorer {
     /// The agreement with people that it must have shown to gate, where that is asked.
     pub fn required_agreement(&self) -> Option<f64> {
         self.agreement
+    }
+
+    /// How the trials of a case become one value; `None`: they are averaged.
+    pub fn reducer(&self) -> Option<Reducer> {
+        Some(self.reduce.as_ref()?.reducer)
+    }
+
+    /// The mistake where trials are reduced and a suite looks at verdicts after fewer than that takes.
+    pub fn lacks_trials(&self, trials: u32) -> Option<Diagnostic> {
+        self.reduce.as_ref()?.objection(trials)
     }
 
     /// Whether it grades cases with these tags: all, unless the entry selects some.
@@ -482,6 +496,10 @@ fn compile_entry(entry: &Entry<'_>) -> Result<Scorer> {
     let transforms = problems.take(transform::read(entry));
     let expected = problems.take(expected::read(entry, &normalize));
     let rule = problems.take((kind.build)(entry));
+    let reduce = rule
+        .as_deref()
+        .and_then(|rule| problems.take(reduce::read(entry, rule)))
+        .flatten();
     problems.finish()?;
     let (Some(transforms), Some(expected), Some(rule)) = (transforms, expected, rule) else {
         unreachable!("what could not be read was noted as a problem")
@@ -500,6 +518,7 @@ fn compile_entry(entry: &Entry<'_>) -> Result<Scorer> {
         agreement: entry.number("agreement"),
         tags: entry.texts("tags"),
         only_if: entry.named("only_if"),
+        reduce,
         fingerprint: Digest::of_bytes(&[]),
     };
     scorer.informational |= scorer.unit() == Unit::Words || scorer.compares();

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::metric::{Measure, POWER, change_of_scorer, kind_of, shown_drop, twin_measure};
+use super::measure::{Gauge, Measure, change_of_scorer, kind_of, twin_measure};
+use super::metric::{POWER, shown_drop};
 use super::rules::{name_of, scope_of, unit_of};
 use super::side::{Side, clusters};
 use super::units::numbered;
@@ -211,9 +212,17 @@ struct Seen {
 impl Seen {
     fn of(header: &Header, measure: Measure, comparable: Option<&Side<'_>>) -> Self {
         let (unit, _) = unit_of(header, measure);
+        let gauge = Gauge::of_measure(header, measure);
         let values = comparable.map(|side| {
             let twin = twin_measure(&side.run.header, measure, name_of(header, measure));
-            Values::of(side, twin, header.policy.clusters)
+            Values::of(
+                side,
+                Gauge {
+                    measure: twin,
+                    ..gauge
+                },
+                header.policy.clusters,
+            )
         });
         let kind = kind_of(unit, values.iter().flat_map(Values::of_units));
         let variance = values.and_then(|values| values.variance_within(kind));
@@ -221,7 +230,10 @@ impl Seen {
             (Some(side), Some(variance)) => {
                 (Noise::Measured(side.run.header.id.clone()), Some(variance))
             }
-            _ if unit == Unit::Share => (Noise::Assumed, Some(ASSUMED_DISAGREEMENT / 2.0)),
+            // Nor is there anything to assume of what trials are reduced to.
+            _ if unit == Unit::Share && gauge.reduce.is_none() => {
+                (Noise::Assumed, Some(ASSUMED_DISAGREEMENT / 2.0))
+            }
             _ => (Noise::Unknown, None),
         };
         Self {

@@ -1,5 +1,6 @@
 //! One metric of one subject: its values on both sides, the test of their difference, and its limits.
 
+use super::measure::{Gauge, Measure, change_of_scorer, deciding_measure, has_checks, kind_of};
 use super::rules::{name_of, scope_of, unit_of};
 use super::settle::{Basis, Calls};
 use super::side::{Side, identical_outputs, same_input};
@@ -7,7 +8,7 @@ use super::summary::{Estimate, GateSummary, LimitVerdict, MetricSummary, Settle,
 use super::units::{Both, Direction, Units};
 use super::values::{Sight, Values};
 use super::wording;
-use crate::history::run::{Header, TrialRecord};
+use crate::history::run::Header;
 use crate::plan::PASS;
 use crate::scorer::Unit;
 use crate::stats::compare::{self as gate, Evidence, Measured, Reason, Settings, mean_difference};
@@ -15,6 +16,7 @@ use crate::stats::family::Test;
 use crate::stats::floor::{FloorVerdict, floor_check};
 use crate::stats::moments::mean;
 use crate::stats::plan::{Errors, mde};
+use crate::stats::reduce::Reducer;
 use crate::stats::unit::{Kind, Scope};
 use crate::suite::gate::{GateRule, Policy};
 use crate::units::Cost;
@@ -23,42 +25,6 @@ use crate::units::Cost;
 pub(super) const POWER: f64 = 0.80;
 /// The drop of a critical case that is accepted.
 const CRITICAL_TOLERANCE: f64 = 0.5;
-
-/// What is measured of a trial.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Measure {
-    /// Whether all checks passed.
-    Pass,
-    /// Whether there is no usable answer.
-    ErrorRate,
-    /// The score of the metric of this index.
-    Scored(usize),
-}
-
-impl Measure {
-    /// The value of a trial; `None` where it is missing.
-    pub(super) fn of(self, trial: &TrialRecord) -> Option<f64> {
-        let share = |yes: bool| if yes { 1.0 } else { 0.0 };
-        match self {
-            Self::Pass => trial.passed().map(share),
-            Self::ErrorRate => Some(share(trial.is_error())),
-            Self::Scored(metric) => trial.score(metric).map(|score| score.value),
-        }
-    }
-
-    /// Whether the metric is about a case with these trials: not where an answer was had and nothing was asked of it, as
-    /// by a scorer that selects other tags.
-    pub(super) fn concerns(self, trials: &[TrialRecord]) -> bool {
-        trials.iter().all(|trial| match self {
-            Self::ErrorRate => true,
-            Self::Pass => trial.is_error() || trial.passed().is_some(),
-            Self::Scored(metric) => {
-                let mut grades = trial.grades.iter();
-                !trial.outcome.is_measured() || grades.any(|grade| grade.metric == metric)
-            }
-        })
-    }
-}
 
 /// A metric of a subject, measured.
 pub(super) struct Measurement<'a> {
@@ -76,6 +42,8 @@ pub(super) struct Measurement<'a> {
     before: Option<Values>,
     /// The difference between the sides; `None` without a comparable baseline.
     pub(super) compared: Option<Comparison>,
+    /// How the trials of a case become one value, where they are not averaged.
+    pub(super) reduce: Option<Reducer>,
     settings: Settings,
     /// What more trials would take.
     calls: Calls,
@@ -158,7 +126,7 @@ pub(super) fn measure_all<'a>(
     let mut measurements: Vec<Measurement<'a>> = shown
         .map(|measure| {
             let rule = header.gate_of(name_of(header, measure));
-            measurement(header, measure, rule, &sides)
+            measurement(header, Gauge::of_measure(header, measure), rule, &sides)
         })
         .collect();
     measurements.sort_by_key(|measurement| measurement.rule.is_none());
@@ -197,7 +165,8 @@ pub(super) fn measure_critical<'a>(
         };
         Some(Measurement {
             case: Some(&source.id),
-            ..measurement(header, measure, Some(rule), &sides)
+            // It is about its trials themselves, however others are reduced.
+            ..measurement(header, Gauge::plain(measure), Some(rule), &sides)
         })
     });
     measured.collect()
@@ -221,7 +190,7 @@ pub(super) fn difference_over(
             trials: None,
         },
     };
-    let measured = measurement(header, measure, None, &sides);
+    let measured = measurement(header, Gauge::of_measure(header, measure), None, &sides);
     let evidence = measured.evidence()?;
     evidence
         .bounds
@@ -229,51 +198,22 @@ pub(super) fn difference_over(
         .then(|| measured.difference(&evidence))
 }
 
-/// What decides on a case: whether its trials pass, or where nothing is asked of them their first graded score.
-pub(super) fn deciding_measure(side: &Side<'_>, header: &Header) -> Option<Measure> {
-    let mut trials = (0..side.case_count()).flat_map(|case| side.trials(case));
-    if trials.any(|trial| trial.passed().is_some()) {
-        return Some(Measure::Pass);
-    }
-    header
-        .metrics
-        .iter()
-        .position(|metric| metric.unit == Unit::Share)
-        .map(Measure::Scored)
-}
-
-fn has_checks(side: &Side<'_>, measure: Measure) -> bool {
-    let Measure::Scored(metric) = measure else {
-        return false;
-    };
-    let mut trials = (0..side.case_count()).flat_map(|case| side.trials(case));
-    trials.any(|trial| {
-        trial
-            .score(metric)
-            .is_some_and(|score| score.passed.is_some())
-    })
-}
-
 fn measurement<'a>(
     header: &'a Header,
-    measure: Measure,
+    gauge: Gauge,
     rule: Option<GateRule>,
     sides: &Sides<'_, 'a>,
 ) -> Measurement<'a> {
+    let measure = gauge.measure;
     let (now, before, name) = (sides.now, sides.before, name_of(header, measure));
     let (unit, lower_is_better) = unit_of(header, measure);
     let sharing = header.policy.clusters;
-    let values = Values::of(now, measure, sharing);
+    let values = Values::of(now, gauge, sharing);
     let not_comparable =
         before.and_then(|before| change_of_scorer(header, &before.run.header, measure));
     let both = before
         .filter(|_| not_comparable.is_none())
-        .map(|before| Both {
-            now,
-            measure,
-            before,
-            twin: twin_measure(&before.run.header, measure, name),
-        });
+        .map(|before| Both::of((now, before), name, gauge));
     let before_values = both.map(|both| Values::of(both.before, both.twin, sharing));
     let direction = Direction {
         is_ratio: unit != Unit::Share,
@@ -309,7 +249,11 @@ fn measurement<'a>(
         settled: settled(measure, &values, sides),
         now: values,
         before: before_values,
-        compared: units.map(|units| compare_units(&units, &settings, worst_case)),
+        reduce: gauge.reduce,
+        compared: units.map(|units| Comparison {
+            worst_case,
+            ..compare_units(&units, &settings, gauge.reduce.is_none())
+        }),
         settings,
         calls: calls_of(now),
         not_comparable,
@@ -322,7 +266,7 @@ fn measurement<'a>(
     }
 }
 
-fn compare_units(units: &Units, settings: &Settings, worst_case: Option<f64>) -> Comparison {
+fn compare_units(units: &Units, settings: &Settings, trials_help: bool) -> Comparison {
     let borrowed = units.units();
     let other = Settings {
         scope: match settings.scope {
@@ -334,8 +278,8 @@ fn compare_units(units: &Units, settings: &Settings, worst_case: Option<f64>) ->
     Comparison {
         measured: gate::measure(&borrowed, settings),
         other_scope: gate::measure(&borrowed, &other),
-        basis: Basis::of(units, settings.kind, settings.scope),
-        worst_case,
+        basis: Basis::of(units, settings, trials_help),
+        worst_case: None,
     }
 }
 
@@ -360,56 +304,6 @@ fn settled(measure: Measure, values: &Values, sides: &Sides<'_, '_>) -> Option<V
         Some(Verdict::Unmeasured)
     } else {
         (sides.before.is_some() && values.all().all(|value| value < 0.5)).then_some(Verdict::Pass)
-    }
-}
-
-/// What kind of numbers these values are.
-pub(super) fn kind_of(unit: Unit, values: impl Iterator<Item = f64>) -> Kind {
-    if unit == Unit::Share {
-        Kind::of_scores(values)
-    } else {
-        Kind::Ratio
-    }
-}
-
-/// The same metric in the baseline, which may have it at another index.
-pub(super) fn twin_measure(baseline: &Header, measure: Measure, name: &str) -> Measure {
-    match measure {
-        Measure::Scored(_) => {
-            let index = baseline
-                .metrics
-                .iter()
-                .position(|metric| metric.name == name);
-            Measure::Scored(index.unwrap_or(usize::MAX))
-        }
-        other => other,
-    }
-}
-
-/// Scores of different scorers are never compared; the text says which scorer changed.
-pub(super) fn change_of_scorer(now: &Header, before: &Header, measure: Measure) -> Option<String> {
-    let changed = |index: usize| {
-        let metric = &now.metrics[index];
-        match before
-            .metrics
-            .iter()
-            .find(|other| other.name == metric.name)
-        {
-            None => Some(format!("the baseline has no metric `{}`", metric.name)),
-            Some(other) if other.fingerprint != metric.fingerprint => Some(format!(
-                "the scorer of `{}` changed since the baseline",
-                metric.name
-            )),
-            Some(_) => None,
-        }
-    };
-    match measure {
-        Measure::ErrorRate => None,
-        Measure::Scored(index) => changed(index),
-        Measure::Pass if before.metrics.len() > now.metrics.len() => {
-            Some("the baseline has more scorers".to_owned())
-        }
-        Measure::Pass => (0..now.metrics.len()).find_map(changed),
     }
 }
 
@@ -494,6 +388,7 @@ impl<'a> Measurement<'a> {
         let mut summary = MetricSummary {
             name: self.name,
             case: self.case,
+            reduce: self.reduce,
             unit: self.unit,
             lower_is_better: self.lower_is_better,
             now: self.now.estimate(self.kind, scope),

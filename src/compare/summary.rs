@@ -9,6 +9,7 @@ use crate::history::change::Change;
 use crate::history::run::{Git, Origin, Status};
 use crate::scorer::Unit;
 use crate::stats::floor::FloorMode;
+use crate::stats::reduce::Reducer;
 use crate::stats::unit::Scope;
 use crate::suite::quarantine::Quarantine;
 use crate::text::change;
@@ -353,6 +354,9 @@ pub struct MetricSummary<'a> {
     pub name: &'a str,
     /// The critical case that it is about; `None`: all cases that count.
     pub case: Option<&'a str>,
+    /// How the trials of a case become one value, where they are not averaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reduce: Option<Reducer>,
     /// What its values are.
     pub unit: Unit,
     /// Whether less is better.

@@ -1,8 +1,10 @@
 //! What comparisons conclude, on small runs made by hand.
 
+mod reduce;
+
 use serde_json::json;
 
-use super::summary::{CaseVerdict, Estimate, Summary, Verdict};
+use super::summary::{CaseVerdict, Estimate, MetricSummary, Summary, Verdict};
 use super::{Compared, summarize};
 use crate::digest::Digest;
 use crate::exchange::{Answered, Failure, FailureKind, Outcome, Reply, Response, WireFormat};
@@ -66,6 +68,7 @@ fn header(id: &str, trials: usize) -> Header {
             lower_is_better: false,
             informational: false,
             fingerprint: Digest::of_bytes(b"exact"),
+            reduce: None,
             judge: None,
         }],
         gates: Vec::new(),

@@ -1,6 +1,8 @@
 //! The values of one metric of one side, by case, in one block of memory.
 
-use super::metric::Measure;
+use std::iter::repeat_n;
+
+use super::measure::Gauge;
 use super::side::Side;
 use super::summary::Estimate;
 use super::units::numbered;
@@ -8,6 +10,7 @@ use crate::stats::floor::{Level, Scored, mean_level, rate_level};
 use crate::stats::interval::wilson;
 use crate::stats::moments::{mean, variance};
 use crate::stats::real;
+use crate::stats::reduce::Reducer;
 use crate::stats::trajectory::{Member, collapse};
 use crate::stats::unit::{Kind, Scope};
 use crate::suite::cluster::Sharing;
@@ -24,25 +27,31 @@ pub(super) struct Values {
     clusters: Vec<Option<u32>>,
     /// All trials of cases that the metric is about, those without a value included.
     trials: usize,
-    /// The same by trajectory, where the cases of a cluster are one.
-    trajectories: Option<Box<Values>>,
+    /// How the trials of a case become one value, where they are not averaged.
+    reduce: Option<Reducer>,
+    /// The same as statistics take it, where that is another: by trajectory, where the cases of a cluster are one, and
+    /// with the trials of each reduced.
+    units: Option<Box<Values>>,
 }
 
 impl Values {
-    /// The values of the cases that count and that the measure is about.
-    pub(super) fn of(side: &Side<'_>, measure: Measure, sharing: Sharing) -> Self {
+    /// The values of the cases that count and that the gauge is about.
+    pub(super) fn of(side: &Side<'_>, gauge: Gauge, sharing: Sharing) -> Self {
         let mut found = Self::empty();
+        found.reduce = gauge.reduce;
         for case in side.counted() {
             let trials = side.trials(case);
-            if measure.concerns(trials) {
-                let scores = trials.iter().filter_map(|trial| measure.of(trial));
+            if gauge.measure.concerns(trials) {
+                let scores = trials.iter().filter_map(|trial| gauge.of(trial));
                 found.push(scores, side.case(case).weight, side.cluster(case));
                 found.trials += trials.len();
             }
         }
-        if sharing == Sharing::Trajectory {
-            found.trajectories = Some(Box::new(trajectories(side, measure)));
-        }
+        let collapsed = (sharing == Sharing::Trajectory).then(|| trajectories(side, gauge));
+        let reduced = gauge
+            .reduce
+            .map(|reducer| collapsed.as_ref().unwrap_or(&found).reduced(reducer));
+        found.units = reduced.or(collapsed).map(Box::new);
         found
     }
 
@@ -53,7 +62,8 @@ impl Values {
             weights: Vec::new(),
             clusters: Vec::new(),
             trials: 0,
-            trajectories: None,
+            reduce: None,
+            units: None,
         }
     }
 
@@ -66,7 +76,16 @@ impl Values {
 
     /// What statistics take for independent: trajectories where there are any, else cases.
     fn units(&self) -> &Self {
-        self.trajectories.as_deref().unwrap_or(self)
+        self.units.as_deref().unwrap_or(self)
+    }
+
+    /// One value of the trials of each unit, where there are enough of them.
+    fn reduced(&self, reducer: Reducer) -> Self {
+        let mut found = Self::empty();
+        for ((values, weight), cluster) in self.cases().zip(&self.clusters) {
+            found.push(reducer.of(values).into_iter(), weight, *cluster);
+        }
+        found
     }
 
     /// The values of each case, with the weight of the case.
@@ -108,9 +127,13 @@ impl Values {
         self.scores.iter().copied()
     }
 
-    /// Trials that have a value.
+    /// Trials that have a value; where they are reduced, units that have one.
     pub(super) fn count(&self) -> usize {
-        self.scores.len()
+        if self.reduce.is_some() {
+            self.units().scores.len()
+        } else {
+            self.scores.len()
+        }
     }
 
     /// Whether a trial has no value.
@@ -203,7 +226,16 @@ impl Values {
     /// The mean if every missing trial scored `value`.
     pub(super) fn mean_with(&self, value: f64) -> Option<f64> {
         let trials_per_case = self.trials.checked_div(self.ends.len()).unwrap_or(0);
-        self.mean(|values| mean_of(values, trials_per_case.saturating_sub(values.len()), value))
+        self.mean(|values| {
+            let missing = trials_per_case.saturating_sub(values.len());
+            match self.reduce {
+                Some(reducer) => {
+                    let filled = values.iter().copied().chain(repeat_n(value, missing));
+                    reducer.of(&filled.collect::<Vec<f64>>())
+                }
+                None => mean_of(values, missing, value),
+            }
+        })
     }
 
     /// The weighted mean over the cases that have one.
@@ -227,14 +259,14 @@ pub(super) struct Sight {
 }
 
 /// The values by trajectory: a trial counts where all of its cases have a value.
-fn trajectories(side: &Side<'_>, measure: Measure) -> Values {
+fn trajectories(side: &Side<'_>, gauge: Gauge) -> Values {
     let cases: Vec<usize> = side.counted().collect();
     let scores: Vec<Vec<Option<f64>>> = cases
         .iter()
         .map(|case| {
             side.trials(*case)
                 .iter()
-                .map(|trial| measure.of(trial))
+                .map(|trial| gauge.of(trial))
                 .collect()
         })
         .collect();

@@ -27,6 +27,7 @@ impl Metrics {
             lower_is_better: scorer.lower_is_better(),
             informational: scorer.informational,
             fingerprint: scorer.fingerprint(),
+            reduce: scorer.reducer(),
             judge: scorer.asks().map(|asks| JudgeRecord {
                 alias: asks.alias.to_owned(),
                 model: asks.model.model.clone(),

@@ -819,6 +819,7 @@ fn metric(name: &'static str, unit: Unit) -> MetricSummary<'static> {
     MetricSummary {
         name,
         case: None,
+        reduce: None,
         unit,
         lower_is_better: matches!(unit, Unit::Milliseconds | Unit::Usd),
         now: None,

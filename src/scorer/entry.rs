@@ -179,6 +179,7 @@ impl<'a> Entry<'a> {
             "informational",
             "agreement",
             "tags",
+            "reduce",
             "negate",
             "normalize",
             "transform",

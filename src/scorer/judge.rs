@@ -6,7 +6,6 @@
 mod ask;
 mod build;
 mod fence;
-mod reduce;
 mod task;
 mod verdict;
 
@@ -17,7 +16,6 @@ use super::options::{COLUMN, COMMON, EXPECTED, GRADED, TRANSFORM};
 use super::registry::{Expects, Kind};
 pub use ask::Asks;
 use build::Source;
-use reduce::Reducer;
 use task::{Task, Weighing};
 
 /// What every judge has.
@@ -39,7 +37,7 @@ const ASKS: &[Field] = &[
     ),
     Field::optional(
         "reducer",
-        Shape::Choice(Reducer::NAMES),
+        Shape::Choice(build::REDUCERS),
         "how several votes become one score: the majority is the most frequent value, and of several the lowest \
          (default mean; majority for closed-qa)",
     ),

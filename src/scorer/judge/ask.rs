@@ -9,12 +9,12 @@ use super::super::asking::{Hearing, JudgeCall, Judged, Question, Told};
 use super::super::{OrMissing, Reading, Rule, Subject, Turn, Values};
 use super::build::Source;
 use super::fence::Fence;
-use super::reduce::Reducer;
 use super::task::{Form, Pick, Said, Task, record};
 use super::verdict;
 use crate::exchange::task::Task as Kind;
 use crate::exchange::{Call, Message, OutputSchema, Params, Reply, Request, Response};
 use crate::prompt::Prompt;
+use crate::stats::reduce::Reducer;
 use crate::text::excerpt;
 use crate::workspace::model::Model;
 
