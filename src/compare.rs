@@ -3,6 +3,7 @@
 //!
 //! Everything here is pure and hangs on nothing but the runs: not on the order in which answers came, not on a clock.
 
+mod amount;
 mod attribution;
 mod canary;
 mod case;
@@ -10,7 +11,9 @@ pub mod cluster;
 mod confirm;
 pub mod foresight;
 mod group;
+mod labels;
 pub mod looks;
+mod marks;
 mod measure;
 mod metric;
 mod must_pass;
@@ -25,6 +28,7 @@ pub mod summary;
 mod tests;
 mod units;
 mod values;
+mod whole;
 pub mod withhold;
 mod wording;
 
@@ -255,6 +259,7 @@ fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> Subject
         chance,
         counts: case::counts(&cases),
         outcomes: now.outcomes(),
+        labels: labels::summaries(&now, before.as_ref(), header),
         groups: group::groups(&now, before.as_ref(), header, &cases),
         cases,
     }

@@ -4,6 +4,7 @@
 //! subjects as the suite names them, cases as the dataset has them.
 
 pub mod grading;
+mod labels;
 mod metrics;
 pub mod selection;
 
@@ -32,6 +33,7 @@ use crate::text::suggest;
 use crate::units::Cost;
 use crate::workspace::Workspace;
 use crate::workspace::model::Model;
+pub use labels::{LabelRecord, WholeMetric};
 use metrics::Metrics;
 use selection::Selection;
 
@@ -61,6 +63,9 @@ pub struct Metric {
     /// How the trials of a case become one value; `None`: they are averaged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reduce: Option<Reducer>,
+    /// The labels that are given, and what is read off their table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<LabelRecord>,
     /// Who judges, where a model is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judge: Option<JudgeRecord>,
@@ -627,7 +632,10 @@ fn check_conditions<'s>(
 fn check_gates(suite: &Suite, metrics: &[Metric], problems: &mut Problems) {
     let known: Vec<&str> = metrics
         .iter()
-        .map(|metric| metric.name.as_str())
+        .flat_map(|metric| {
+            let whole = metric.whole().map(|whole| whole.name.as_str());
+            [metric.name.as_str()].into_iter().chain(whole)
+        })
         .chain([PASS, ERROR_RATE])
         .collect();
     let mut gated = BTreeSet::new();

@@ -13,6 +13,7 @@ use crate::digest::Digest;
 use crate::document::{Document, Node};
 use crate::error::{Diagnostic, Place, Problems, Result};
 use crate::exchange::{Request, Response};
+use crate::stats::confusion::Cell;
 use crate::stats::reduce::Reducer;
 use crate::text::excerpt;
 use crate::text::normalize::Normalize;
@@ -28,6 +29,7 @@ mod expected;
 mod fields;
 mod formats;
 mod judge;
+mod labels;
 mod likeness;
 mod markup;
 mod matching;
@@ -46,6 +48,7 @@ use asking::{Assessed, Hearing, Judged, Question, Replies, Step};
 use entry::Entry;
 use expected::{Expected, Wanted};
 pub use judge::Asks;
+pub use labels::Labelling;
 use reduce::Reduce;
 use registry::{KINDS, Kind};
 use transform::Transform;
@@ -131,6 +134,9 @@ pub struct Score {
     /// are: reports escape it, and leave it out where no text may be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What it adds to a table of labels, for a scorer that gives them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cells: Vec<Cell>,
 }
 
 /// A rule with its options, ready to grade.
@@ -194,6 +200,16 @@ trait Rule: std::fmt::Debug + Send + Sync {
         Values::Binary
     }
 
+    /// The labels that it gives, and what is read off their table; `None` for a rule that gives none.
+    fn labelling(&self) -> Option<&Labelling> {
+        None
+    }
+
+    /// What an answer that could not be read adds to the table of labels.
+    fn unread(&self, _wanted: &Wanted<'_>, _normalize: &Normalize) -> OrMissing<Vec<Cell>> {
+        Ok(Vec::new())
+    }
+
     /// Its part of the fingerprint; `written` are the options as they stand in the suite, apart from those that all
     /// scorers share.
     fn identity(&self, written: Value) -> Value {
@@ -247,6 +263,8 @@ struct Reading {
     holds: Option<bool>,
     /// Why it does not hold.
     note: Option<String>,
+    /// What it adds to a table of labels.
+    cells: Vec<Cell>,
 }
 
 impl Reading {
@@ -270,6 +288,7 @@ impl Reading {
             value,
             holds,
             note: (holds == Some(false)).then(note),
+            cells: Vec::new(),
         }
     }
 }
@@ -301,6 +320,11 @@ impl Scorer {
     /// The agreement with people that it must have shown to gate, where that is asked.
     pub fn required_agreement(&self) -> Option<f64> {
         self.agreement
+    }
+
+    /// The labels that it gives, and what is read off their table; `None` for one that gives none.
+    pub fn labelling(&self) -> Option<&Labelling> {
+        self.rule.labelling()
     }
 
     /// How the trials of a case become one value; `None`: they are averaged.
@@ -373,7 +397,14 @@ impl Scorer {
         };
         let text = match transform::apply(&self.transforms, text) {
             Ok(text) => text,
-            Err(note) => return done(Ok(self.nothing(&note)), None),
+            Err(note) => {
+                let cells = self.rule.unread(&wanted, &self.normalize);
+                let nothing = |cells| Score {
+                    cells,
+                    ..self.nothing(&note)
+                };
+                return done(cells.map(nothing), None);
+            }
         };
         let subject = Subject {
             text: &text,
@@ -421,6 +452,7 @@ impl Scorer {
                 value: reading.value,
                 passed: reading.holds,
                 note: reading.note.map(shortened),
+                cells: reading.cells,
             };
         }
         let unwanted = || {
@@ -431,6 +463,7 @@ impl Scorer {
             value: 1.0 - reading.value,
             passed: reading.holds.map(|holds| !holds),
             note: (reading.holds == Some(true)).then(unwanted),
+            cells: Vec::new(),
         }
     }
 
@@ -445,6 +478,7 @@ impl Scorer {
             value: 0.0,
             passed: decides.then_some(false),
             note: Some(shortened(note.to_owned())),
+            cells: Vec::new(),
         }
     }
 

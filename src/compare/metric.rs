@@ -1,5 +1,6 @@
 //! One metric of one subject: its values on both sides, the test of their difference, and its limits.
 
+use super::amount::Amount;
 use super::measure::{Gauge, Measure, change_of_scorer, deciding_measure, has_checks, kind_of};
 use super::rules::{name_of, scope_of, unit_of};
 use super::settle::{Basis, Calls};
@@ -7,7 +8,7 @@ use super::side::{Side, identical_outputs, same_input};
 use super::summary::{Estimate, GateSummary, LimitVerdict, MetricSummary, Settle, Verdict};
 use super::units::{Both, Direction, Units};
 use super::values::{Sight, Values};
-use super::wording;
+use super::{whole, wording};
 use crate::history::run::Header;
 use crate::plan::PASS;
 use crate::scorer::Unit;
@@ -36,10 +37,10 @@ pub(super) struct Measurement<'a> {
     pub(super) kind: Kind,
     /// What is allowed; `None`: it is shown only.
     pub(super) rule: Option<GateRule>,
-    /// Values of all cases of the run.
-    now: Values,
-    /// Values of all cases of the baseline.
-    before: Option<Values>,
+    /// What it is over all cases of the run.
+    now: Box<dyn Amount>,
+    /// What it is over all cases of the baseline.
+    before: Option<Box<dyn Amount>>,
     /// The difference between the sides; `None` without a comparable baseline.
     pub(super) compared: Option<Comparison>,
     /// How the trials of a case become one value, where they are not averaged.
@@ -70,11 +71,11 @@ pub(super) struct Comparison {
     /// The test of the difference, in the scope of the gate.
     pub(super) measured: Measured,
     /// The same in the other scope.
-    other_scope: Measured,
-    /// What it was made from.
-    basis: Option<Basis>,
+    pub(super) other_scope: Measured,
+    /// What it was made from, as far as that says what more of it would show.
+    pub(super) basis: Option<Basis>,
     /// The difference if every missing trial of the candidate were worst, where some are missing.
-    worst_case: Option<f64>,
+    pub(super) worst_case: Option<f64>,
 }
 
 /// The look at which a subject is measured.
@@ -87,14 +88,30 @@ pub(super) struct Look {
 }
 
 /// Both sides of a subject.
-struct Sides<'s, 'a> {
-    now: &'s Side<'a>,
-    before: Option<&'s Side<'a>>,
+pub(super) struct Sides<'s, 'a> {
+    pub(super) now: &'s Side<'a>,
+    pub(super) before: Option<&'s Side<'a>>,
     /// Whether all answers are the same on both.
-    identical: bool,
+    pub(super) identical: bool,
     /// Whether more cases are without a result than the policy allows.
     unmeasured: bool,
-    look: Look,
+    pub(super) look: Look,
+}
+
+/// What was found of a metric, before a verdict.
+pub(super) struct Found<'a> {
+    pub(super) name: &'a str,
+    pub(super) unit: Unit,
+    pub(super) lower_is_better: bool,
+    pub(super) rule: Option<GateRule>,
+    pub(super) reduce: Option<Reducer>,
+    pub(super) now: Box<dyn Amount>,
+    pub(super) before: Option<Box<dyn Amount>>,
+    pub(super) compared: Option<Comparison>,
+    pub(super) settings: Settings,
+    pub(super) not_comparable: Option<String>,
+    /// A verdict that no test can change.
+    pub(super) settled: Option<Verdict>,
 }
 
 /// Measures every metric of a subject. Metrics with a gate come first.
@@ -129,6 +146,7 @@ pub(super) fn measure_all<'a>(
             measurement(header, Gauge::of_measure(header, measure), rule, &sides)
         })
         .collect();
+    measurements.extend(whole::measure_all(header, &sides));
     measurements.sort_by_key(|measurement| measurement.rule.is_none());
     measurements
 }
@@ -239,31 +257,23 @@ fn measurement<'a>(
             let filled = Units::of(both, direction, sharing, Some(0.0));
             mean_difference(&filled.units(), kind)
         });
-    Measurement {
+    let found = Found {
         name,
-        case: None,
         unit,
         lower_is_better,
-        kind,
         rule,
-        settled: settled(measure, &values, sides),
-        now: values,
-        before: before_values,
         reduce: gauge.reduce,
+        settled: settled(measure, &values, sides),
+        now: Box::new(values),
+        before: before_values.map(|values| Box::new(values) as Box<dyn Amount>),
         compared: units.map(|units| Comparison {
             worst_case,
             ..compare_units(&units, &settings, gauge.reduce.is_none())
         }),
         settings,
-        calls: calls_of(now),
         not_comparable,
-        significant: false,
-        adjusted: None,
-        family: 0,
-        share: sides.look.share,
-        looked_at: sides.look.trials,
-        closed: false,
-    }
+    };
+    Measurement::of(found, sides)
 }
 
 fn compare_units(units: &Units, settings: &Settings, trials_help: bool) -> Comparison {
@@ -308,6 +318,32 @@ fn settled(measure: Measure, values: &Values, sides: &Sides<'_, '_>) -> Option<V
 }
 
 impl<'a> Measurement<'a> {
+    /// What was found at a look, which nothing is decided of yet.
+    pub(super) fn of(found: Found<'a>, sides: &Sides<'_, 'a>) -> Self {
+        Self {
+            name: found.name,
+            case: None,
+            unit: found.unit,
+            lower_is_better: found.lower_is_better,
+            kind: found.settings.kind,
+            rule: found.rule,
+            now: found.now,
+            before: found.before,
+            reduce: found.reduce,
+            compared: found.compared,
+            settings: found.settings,
+            calls: calls_of(sides.now),
+            not_comparable: found.not_comparable,
+            significant: false,
+            adjusted: None,
+            family: 0,
+            share: sides.look.share,
+            looked_at: sides.look.trials,
+            closed: false,
+            settled: found.settled,
+        }
+    }
+
     /// Whether this is a member of the family of tests.
     pub(super) fn is_tested(&self) -> bool {
         self.rule.is_some() && self.compared.is_some() && self.settled.is_none()
@@ -381,8 +417,8 @@ impl<'a> Measurement<'a> {
         };
         let bounds = (self.unit == Unit::Share && self.now.is_incomplete()).then(|| {
             (
-                self.now.mean_with(0.0).unwrap_or(0.0),
-                self.now.mean_with(1.0).unwrap_or(1.0),
+                self.now.if_missing(false).unwrap_or(0.0),
+                self.now.if_missing(true).unwrap_or(1.0),
             )
         });
         let mut summary = MetricSummary {

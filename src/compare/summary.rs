@@ -1,5 +1,7 @@
 //! Everything that a report may show, computed once. Reports write it and compute nothing.
 
+pub mod labels;
+
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -15,6 +17,7 @@ use crate::suite::quarantine::Quarantine;
 use crate::text::change;
 use crate::timeline::{Moved, Past, Timeline};
 use crate::units::Cost;
+use labels::LabelSummary;
 
 /// The version of the JSON form; a higher major version may have other meanings.
 pub const FORMAT: &str = "regauge-summary/1";
@@ -249,6 +252,9 @@ pub struct SubjectSummary<'a> {
     pub counts: Vec<(CaseVerdict, usize)>,
     /// Trials by outcome; those that did not occur are left out.
     pub outcomes: Vec<(Outcome, usize)>,
+    /// What labels were given to what, for each metric that gives some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<LabelSummary<'a>>,
     /// The groups of cases, the surest drop first; empty where there are not two.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupSummary<'a>>,

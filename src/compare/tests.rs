@@ -1,6 +1,7 @@
 //! What comparisons conclude, on small runs made by hand.
 
 mod reduce;
+mod whole;
 
 use serde_json::json;
 
@@ -69,6 +70,7 @@ fn header(id: &str, trials: usize) -> Header {
             informational: false,
             fingerprint: Digest::of_bytes(b"exact"),
             reduce: None,
+            labels: None,
             judge: None,
         }],
         gates: Vec::new(),
@@ -107,6 +109,7 @@ fn trial(case: usize, repeat: usize, outcome: char) -> TrialRecord {
         value: if passed { 1.0 } else { 0.0 },
         passed: Some(passed),
         note: None,
+        cells: Vec::new(),
     };
     TrialRecord {
         subject: 0,

@@ -2,6 +2,7 @@
 
 use std::iter::repeat_n;
 
+use super::amount::Amount;
 use super::measure::Gauge;
 use super::side::Side;
 use super::summary::Estimate;
@@ -16,7 +17,7 @@ use crate::stats::unit::{Kind, Scope};
 use crate::suite::cluster::Sharing;
 
 /// The level of intervals that are shown.
-const CONFIDENCE: f64 = 0.90;
+pub(super) const CONFIDENCE: f64 = 0.90;
 
 /// The values of a metric by case; missing trials are left out.
 pub(super) struct Values {
@@ -127,20 +128,6 @@ impl Values {
         self.scores.iter().copied()
     }
 
-    /// Trials that have a value; where they are reduced, units that have one.
-    pub(super) fn count(&self) -> usize {
-        if self.reduce.is_some() {
-            self.units().scores.len()
-        } else {
-            self.scores.len()
-        }
-    }
-
-    /// Whether a trial has no value.
-    pub(super) fn is_incomplete(&self) -> bool {
-        self.scores.len() < self.trials
-    }
-
     /// Equal weights and equal numbers of trials: a rate of passes in trials.
     #[expect(clippy::float_cmp, reason = "weights are compared as written")]
     fn is_plain(&self) -> bool {
@@ -151,13 +138,47 @@ impl Values {
         })
     }
 
-    /// The mean with one-sided bounds at `alpha`, of the values as they are or turned round.
-    pub(super) fn level(
-        &self,
-        of: Kind,
-        at: Sight,
-        turned: Option<fn(f64) -> f64>,
-    ) -> Option<Level> {
+    /// The mean if every missing trial scored `value`.
+    fn mean_with(&self, value: f64) -> Option<f64> {
+        let trials_per_case = self.trials.checked_div(self.ends.len()).unwrap_or(0);
+        self.mean(|values| {
+            let missing = trials_per_case.saturating_sub(values.len());
+            match self.reduce {
+                Some(reducer) => {
+                    let filled = values.iter().copied().chain(repeat_n(value, missing));
+                    reducer.of(&filled.collect::<Vec<f64>>())
+                }
+                None => mean_of(values, missing, value),
+            }
+        })
+    }
+
+    /// The weighted mean over the cases that have one.
+    fn mean(&self, of_case: impl Fn(&[f64]) -> Option<f64>) -> Option<f64> {
+        let means = self
+            .cases()
+            .filter_map(|(values, weight)| Some((of_case(values)?, weight)));
+        let (sum, weights) = means.fold((0.0, 0.0), |(sum, weights), (mean, weight)| {
+            (sum + weight * mean, weights + weight)
+        });
+        (weights > 0.0).then(|| sum / weights)
+    }
+}
+
+impl Amount for Values {
+    fn count(&self) -> usize {
+        if self.reduce.is_some() {
+            self.units().scores.len()
+        } else {
+            self.scores.len()
+        }
+    }
+
+    fn is_incomplete(&self) -> bool {
+        self.scores.len() < self.trials
+    }
+
+    fn level(&self, of: Kind, at: Sight, turned: Option<fn(f64) -> f64>) -> Option<Level> {
         let units = self.units();
         let turn = turned.unwrap_or(|value| value);
         if of == Kind::Binary && at.scope == Scope::Suite && units.is_plain() {
@@ -187,8 +208,7 @@ impl Values {
         mean_level(&scored, kind, at.scope, at.alpha)
     }
 
-    /// The mean with its interval.
-    pub(super) fn estimate(&self, kind: Kind, scope: Scope) -> Option<Estimate> {
+    fn estimate(&self, kind: Kind, scope: Scope) -> Option<Estimate> {
         let units = self.units();
         if kind == Kind::Binary && scope == Scope::Suite && units.is_plain() {
             let passes = units.all().filter(|value| *value > 0.5).count();
@@ -223,30 +243,8 @@ impl Values {
         }
     }
 
-    /// The mean if every missing trial scored `value`.
-    pub(super) fn mean_with(&self, value: f64) -> Option<f64> {
-        let trials_per_case = self.trials.checked_div(self.ends.len()).unwrap_or(0);
-        self.mean(|values| {
-            let missing = trials_per_case.saturating_sub(values.len());
-            match self.reduce {
-                Some(reducer) => {
-                    let filled = values.iter().copied().chain(repeat_n(value, missing));
-                    reducer.of(&filled.collect::<Vec<f64>>())
-                }
-                None => mean_of(values, missing, value),
-            }
-        })
-    }
-
-    /// The weighted mean over the cases that have one.
-    fn mean(&self, of_case: impl Fn(&[f64]) -> Option<f64>) -> Option<f64> {
-        let means = self
-            .cases()
-            .filter_map(|(values, weight)| Some((of_case(values)?, weight)));
-        let (sum, weights) = means.fold((0.0, 0.0), |(sum, weights), (mean, weight)| {
-            (sum + weight * mean, weights + weight)
-        });
-        (weights > 0.0).then(|| sum / weights)
+    fn if_missing(&self, best: bool) -> Option<f64> {
+        self.mean_with(if best { 1.0 } else { 0.0 })
     }
 }
 

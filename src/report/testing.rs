@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::show::is_control;
 
 use crate::compare::cluster::clusters;
+use crate::compare::summary::labels::{Counted, LabelRow, LabelSummary};
 use crate::compare::summary::{
     CaseSummary, CaseVerdict, Chance, Estimate, Exit, FORMAT, GateSummary, GroupSummary,
     LimitVerdict, MetricSummary, MustPass, Passed, RunFacts, ScoreSummary, Settle, SubjectSummary,
@@ -16,6 +17,7 @@ use crate::exchange::{Outcome, ToolCall};
 use crate::history::change::Change;
 use crate::history::run::{Git, Origin, Status};
 use crate::scorer::Unit;
+use crate::stats::confusion::LabelScores;
 use crate::stats::floor::FloorMode;
 use crate::stats::unit::Scope;
 use crate::suite::quarantine::Quarantine;
@@ -346,6 +348,7 @@ impl World {
             },
             counts,
             outcomes: vec![(Outcome::Ok, 3 * cases.len())],
+            labels: vec![label_table()],
             groups: groups(subject.verdict),
             cases,
         }
@@ -808,6 +811,48 @@ fn moved() -> Moved {
         sentence:
             "words of inputs: 23.1 on the mean, before 12.4 (distance 0.41, stability index 0.62)"
                 .into(),
+    }
+}
+
+/// What a classification took for what, of twelve cases.
+fn label_table() -> LabelSummary<'static> {
+    let row = |label, now: [f64; 3], before: [f64; 3], scores: Option<[f64; 4]>| {
+        let scores = scores.map(|[support, precision, recall, f1]| LabelScores {
+            support,
+            precision,
+            recall,
+            f1,
+        });
+        let cells = now.into_iter().zip(before);
+        LabelRow {
+            label,
+            cells: cells
+                .map(|(now, before)| Counted {
+                    now,
+                    before: Some(before),
+                })
+                .collect(),
+            now: scores,
+            before: scores,
+        }
+    };
+    LabelSummary {
+        metric: "kind",
+        columns: vec!["refund", "<b>other</b>", "none of these"],
+        rows: vec![
+            row(
+                "refund",
+                [5.0, 2.5, 0.5],
+                [7.0, 1.0, 0.0],
+                Some([8.0, 5.0 / 6.0, 0.625, 5.0 / 7.0]),
+            ),
+            row(
+                "<b>other</b>",
+                [1.0, 3.0, 0.0],
+                [1.0, 3.0, 0.0],
+                Some([4.0, 6.0 / 11.0, 0.75, 12.0 / 19.0]),
+            ),
+        ],
     }
 }
 

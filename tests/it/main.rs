@@ -23,6 +23,7 @@ mod gate_test;
 mod history_test;
 mod import_test;
 mod judge_test;
+mod labels_test;
 mod limits_test;
 mod looks_test;
 mod matrix_test;

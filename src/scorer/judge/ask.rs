@@ -440,6 +440,7 @@ impl Judge {
             value,
             holds,
             note: Some(note).filter(|note| !note.is_empty()),
+            cells: Vec::new(),
         }
     }
 
