@@ -297,14 +297,18 @@ mod tests {
         // Of 10 spam 8 are found; of 90 ham 85, with one answer of neither kind and one abstention.
         let table = table(&[&[8.0, 2.0, 0.0, 0.0], &[3.0, 85.0, 1.0, 1.0]]);
         let (spam, ham) = (16.0 / 21.0, 170.0 / 177.0);
-        near(Measure::MacroF1, &table, (spam + ham) / 2.0);
+        near(Measure::MacroF1, &table, f64::midpoint(spam, ham));
         near(Measure::WeightedF1, &table, 0.1 * spam + 0.9 * ham);
         near(
             Measure::MacroPrecision,
             &table,
-            (8.0 / 11.0 + 85.0 / 87.0) / 2.0,
+            f64::midpoint(8.0 / 11.0, 85.0 / 87.0),
         );
-        near(Measure::BalancedAccuracy, &table, (0.8 + 85.0 / 90.0) / 2.0);
+        near(
+            Measure::BalancedAccuracy,
+            &table,
+            f64::midpoint(0.8, 85.0 / 90.0),
+        );
         near(Measure::WeightedRecall, &table, 0.93);
         near(Measure::Coverage, &table, 0.99);
         near(Measure::SelectiveAccuracy, &table, 93.0 / 99.0);

@@ -298,10 +298,8 @@ mod tests {
         let mut rng = SplitMix64::new(1, "");
         let shuffle = corpus_shuffle(&units, Exchange::Trials, mean_difference, &mut rng);
         let shuffle = shuffle[0].unwrap();
-        assert_eq!(
-            [shuffle.p_drop, shuffle.p_gain, shuffle.p_min],
-            [1.0, 1.0, 1.0]
-        );
+        let least = shuffle.p_drop.min(shuffle.p_gain).min(shuffle.p_min);
+        assert!((least - 1.0).abs() < f64::EPSILON);
     }
 
     #[test]

@@ -23,7 +23,11 @@ gates:
 fn project(endpoint: &Endpoint) -> Project {
     let project = Project::new().workspace(&endpoint.url());
     let case = |number: usize| {
-        let expected = if number % 3 == 0 { "bad" } else { "good" };
+        let expected = if number.is_multiple_of(3) {
+            "bad"
+        } else {
+            "good"
+        };
         json!({"id": format!("w-{number:05}"), "word": format!("word {number}"), "expected": expected})
     };
     let cases = (1..=60).map(|number| format!("{}\n", case(number)));
@@ -37,7 +41,7 @@ fn right_but_for(most: usize) -> Behaviour {
     Behaviour {
         answers: Answers::by(move |asked| {
             let number = number_of(&asked.user());
-            let is_bad = number % 3 == 0 && number > most;
+            let is_bad = number.is_multiple_of(3) && number > most;
             Answer::text(if is_bad { "bad\n" } else { "good" }.to_owned())
         }),
         ..Behaviour::default()
@@ -90,7 +94,7 @@ fn a_class_that_breaks_fails_the_gate_on_macro_f1_and_stands_in_every_report() {
 fn an_abstention_is_counted_apart() {
     let endpoint = Endpoint::start(Behaviour {
         answers: Answers::by(|asked| {
-            let is_bad = number_of(&asked.user()) % 3 == 0;
+            let is_bad = number_of(&asked.user()).is_multiple_of(3);
             Answer::text(if is_bad { "unknown" } else { "good" }.to_owned())
         }),
         ..Behaviour::default()
@@ -106,4 +110,38 @@ fn an_abstention_is_counted_apart() {
         metric(&summary, "classification/coverage")["gate"],
         Value::Null
     );
+}
+
+#[test]
+fn scores_of_lines_end_with_what_is_measured_over_all_of_them() {
+    let line = |scorer: &str, output: &str| json!({"scorer": {"classification": {"classes": ["a", "b"], "metric": scorer}}, "output": output, "expected": "a"});
+    let lines = [line("one", "a"), line("one", "b"), line("two", "a")];
+    let project = Project::new();
+    project.write(
+        "cases.jsonl",
+        lines.map(|line| format!("{line}\n")).concat(),
+    );
+    let output = project
+        .run(&["score", "--cases", "cases.jsonl"])
+        .expect_code(0);
+    let written: Vec<Value> = output
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let values: Vec<&Value> = written.iter().map(|line| &line["value"]).collect();
+    assert_eq!(
+        values,
+        [
+            &json!(1.0),
+            &json!(0.0),
+            &Value::Null,
+            &json!(1.0),
+            &Value::Null
+        ]
+    );
+    // Of `a` a half is found and all that is called so is it; `b` has no case and is never right.
+    assert_eq!(written[2]["measures"]["balanced-accuracy"], json!(0.5));
+    assert_eq!(written[2]["measures"]["macro-f1"], json!(1.0 / 3.0));
+    assert_eq!(written[4]["measures"]["macro-f1"], json!(1.0));
 }
