@@ -548,7 +548,17 @@ fn case_scorers(
         let mut scorers = Vec::new();
         for node in nodes {
             if let Some(scorer) = problems.take(compile(workspace, &document, node)) {
-                scorers.push((metrics.index_of(&scorer), scorer));
+                let index = metrics.index_of(&scorer);
+                if !metrics.list[index].gives_labels_of(&scorer) {
+                    let message =
+                        format!("`{}` gives other labels here than elsewhere", scorer.metric);
+                    problems.push(
+                        Diagnostic::new(message)
+                            .at(document.place(node))
+                            .help("labels are counted in one table: name the same, or give the metric another name"),
+                    );
+                }
+                scorers.push((index, scorer));
             }
         }
         found.insert(index, scorers);

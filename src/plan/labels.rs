@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Metric;
-use crate::scorer::Labelling;
+use crate::scorer::{Labelling, Scorer};
 use crate::stats::confusion::Measure;
 
 /// The labels of a metric, and what is read off their table over all cases.
@@ -40,6 +40,12 @@ impl LabelRecord {
 }
 
 impl Metric {
+    /// Whether a scorer gives the same labels, so that both are counted in one table.
+    pub(super) fn gives_labels_of(&self, scorer: &Scorer) -> bool {
+        let own = self.labels.as_ref().map(|labels| &labels.names);
+        own == scorer.labelling().map(|labelling| &labelling.labels)
+    }
+
     /// The metrics of the whole dataset that are read off its labels.
     pub fn whole(&self) -> impl Iterator<Item = &WholeMetric> {
         self.labels.iter().flat_map(|labels| &labels.measures)

@@ -56,6 +56,8 @@ fn subject(summary: &Value) -> &Value {
 fn a_class_that_breaks_fails_the_gate_on_macro_f1_and_stands_in_every_report() {
     let endpoint = Endpoint::start(right_but_for(0));
     let project = project(&endpoint);
+    let plan = project.run(&["check"]).expect_code(0).stdout;
+    assert!(plan.contains("classification/macro-f1"), "{plan}");
     project.run(&["run"]).expect_code(0);
     endpoint.behave(right_but_for(45));
     let run = [
