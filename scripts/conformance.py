@@ -2,7 +2,7 @@
 """Compares the scorers with the tools whose numbers they give, on pairs of texts made here.
 
     python3 -m venv /tmp/venv
-    /tmp/venv/bin/pip install rouge-score sacrebleu rapidfuzz jiwer nltk jsonschema
+    /tmp/venv/bin/pip install rouge-score sacrebleu rapidfuzz jiwer nltk jsonschema scikit-learn
     cargo build
     /tmp/venv/bin/python scripts/conformance.py target/debug/regauge
 
@@ -16,6 +16,7 @@ import re
 import string
 import subprocess
 import sys
+import warnings
 from collections import Counter
 
 import jiwer
@@ -25,6 +26,7 @@ from nltk.translate.meteor_score import meteor_score
 from rapidfuzz import distance, fuzz, fuzz_py
 from rouge_score import rouge_scorer
 from sacrebleu.metrics import BLEU, CHRF, TER
+from sklearn import metrics
 
 logging.getLogger("sacrebleu").setLevel(logging.ERROR)
 
@@ -301,7 +303,86 @@ def compare_schemas(program):
     return agree
 
 
+def averages(truth, given, kinds, labels):
+    """Precision, recall and F1 of scikit-learn, by the names that they have here."""
+    for kind in kinds:
+        found = metrics.precision_recall_fscore_support(
+            truth, given, labels=labels, average=kind, zero_division=0
+        )
+        yield from zip((f"{kind}-{part}" for part in ("precision", "recall", "f1")), found[:3])
+
+
+def classes(rng):
+    """Cases with answers of which some are no class and some abstain, and what scikit-learn says of them."""
+    names = [f"class {i}" for i in range(rng.randint(2, 6))]
+    # Labels that are rare, that never stand in a case, and that are never given.
+    cases = rng.choices(names, [rng.random() ** 3 + 1e-3 for _ in names], k=rng.randint(1, 60))
+    others = ["of no class", "unknown"]
+    given = [
+        case if rng.random() < 0.6 else rng.choice(names + others * rng.randint(0, 1))
+        for case in cases
+    ]
+    present = [name for name in names if name in cases or name in given]
+    wanted = {
+        "balanced-accuracy": metrics.balanced_accuracy_score(cases, given),
+        "mcc": metrics.matthews_corrcoef(cases, given),
+        "coverage": sum(answer != "unknown" for answer in given) / len(given),
+        **dict(averages(cases, given, ("macro", "weighted"), present)),
+    }
+    answered = [pair for pair in zip(cases, given) if pair[1] != "unknown"]
+    if answered:
+        wanted["selective-accuracy"] = metrics.accuracy_score(*zip(*answered))
+    options = {"classes": names, "abstain": "unknown", "metrics": sorted(wanted)}
+    return "classification", options, list(zip(given, cases)), wanted
+
+
+def entities(rng):
+    """Lists of entities, and what scikit-learn says of each place that either side has."""
+    types = ["person", "place", "date"][: rng.randint(1, 3)]
+    rows, truth, given = [], [], []
+    for _ in range(rng.randint(1, 12)):
+        draw = lambda: {(rng.choice(types), rng.choice("abcdef")) for _ in range(rng.randint(0, 5))}
+        wanted = draw()
+        found = {one for one in wanted if rng.random() < 0.7} | (draw() if rng.random() < 0.4 else set())
+        for kind, text in sorted(wanted | found):
+            truth.append(kind if (kind, text) in wanted else "none")
+            given.append(kind if (kind, text) in found else "none")
+        listed = lambda some: [{"type": kind, "text": text} for kind, text in sorted(some)]
+        rows.append((json.dumps(listed(found)), listed(wanted)))
+    present = sorted({kind for kind in truth + given if kind != "none"})
+    wanted = dict(averages(truth, given, ("micro", "macro"), present)) if present else {}
+    return "entities", {"types": types}, rows, wanted
+
+
+def compare_labels(program):
+    agree = True
+    for make in (classes, entities):
+        rng = random.Random(11)
+        datasets = [make(rng) for _ in range(PAIRS)]
+        rows = [
+            # The name tells one dataset from the next.
+            {"scorer": {name: options | {"metric": f"d{i}"}}, "output": output, "expected": expected}
+            for i, (name, options, cases, _) in enumerate(datasets)
+            for output, expected in cases
+        ]
+        found = [line["measures"] for line in graded(program, rows) if "measures" in line]
+        differ = [
+            (dataset, {name: found.get(name) for name in dataset[3]})
+            for dataset, found in zip(datasets, found, strict=True)
+            if any(
+                found.get(name) is None or abs(found[name] - want) > TOLERANCE
+                for name, want in dataset[3].items()
+            )
+        ]
+        agree &= not differ
+        print(f"{datasets[0][0]}: {PAIRS - len(differ)} of {PAIRS} datasets agree")
+        for dataset, got in differ[:3]:
+            print(f"  {dataset!r}: here {got}")
+    return agree
+
+
 def main():
+    warnings.filterwarnings("ignore", module="sklearn")
     program = sys.argv[1] if len(sys.argv) > 1 else "target/debug/regauge"
     chosen = sys.argv[2:]
     agree = True
@@ -312,6 +393,8 @@ def main():
         agree &= compare(program, scorer, made, [reference(o, r) for o, r in made])
     if not chosen or "json-schema" in chosen:
         agree &= compare_schemas(program)
+    if not chosen or "labels" in chosen:
+        agree &= compare_labels(program)
     sys.exit(0 if agree else 1)
 
 

@@ -3,6 +3,7 @@
 //!
 //! Everything here is pure and hangs on nothing but the runs: not on the order in which answers came, not on a clock.
 
+mod amount;
 mod attribution;
 mod canary;
 mod case;
@@ -11,7 +12,10 @@ mod confirm;
 pub mod foresight;
 mod group;
 pub mod judges;
+mod labels;
 pub mod looks;
+mod marks;
+mod measure;
 mod metric;
 mod must_pass;
 mod past;
@@ -28,6 +32,7 @@ pub mod trials;
 mod trust;
 mod units;
 mod values;
+mod whole;
 pub mod withhold;
 mod wording;
 
@@ -43,7 +48,7 @@ use crate::suite::quarantine::Quarantine;
 use crate::timeline::{Moved, Timeline, inputs, outputs};
 use crate::units::Cost;
 use looks::Pairing;
-use metric::{Measure, Measurement};
+use metric::Measurement;
 use side::Side;
 use split::Cells;
 use summary::{
@@ -262,6 +267,7 @@ fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> Subject
         chance,
         counts: case::counts(&cases),
         outcomes: now.outcomes(),
+        labels: labels::summaries(&now, before.as_ref(), header),
         groups: group::groups(&now, before.as_ref(), header, &cases),
         cases,
     }
@@ -366,17 +372,5 @@ fn exit_of(
     Exit {
         code,
         cause: wording::exit_cause(suites, verdict),
-    }
-}
-
-impl Measure {
-    /// The built-in metrics, and those of the scorers of a run.
-    fn all(header: &Header) -> Vec<Self> {
-        let scored = (0..header.metrics.len()).map(Self::Scored);
-        [Self::Pass]
-            .into_iter()
-            .chain(scored)
-            .chain([Self::ErrorRate])
-            .collect()
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod forecast;
 pub mod grading;
+mod labels;
 mod metrics;
 pub mod selection;
 
@@ -26,11 +27,13 @@ use crate::provider;
 use crate::provider::price::{self, Price};
 use crate::scorer::asking::Judged;
 use crate::scorer::{self, Score, Scorer, Surroundings, Unit};
+use crate::stats::reduce::Reducer;
 use crate::suite::quarantine::check_quarantine;
 use crate::suite::{Sampling, Suite};
 use crate::text::suggest;
 use crate::workspace::Workspace;
 use crate::workspace::model::Model;
+pub use labels::{LabelRecord, WholeMetric};
 use metrics::Metrics;
 use selection::Selection;
 
@@ -57,6 +60,12 @@ pub struct Metric {
     pub informational: bool,
     /// The digest of the scorer with its options, and of what else can change its scores.
     pub fingerprint: Digest,
+    /// How the trials of a case become one value; `None`: they are averaged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reduce: Option<Reducer>,
+    /// The labels that are given, and what is read off their table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<LabelRecord>,
     /// Who is asked, where a model is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judge: Option<JudgeRecord>,
@@ -220,6 +229,10 @@ impl Plan {
         problems.take(unscored.finish());
         let all = || scorers.iter().chain(case_scorers.values().flatten());
         check_conditions(all().map(|(_, scorer)| scorer), &scorers, &mut problems);
+        let first_look = suite.sampling.looks.first().copied().unwrap_or(1);
+        for lacking in all().filter_map(|(_, scorer)| scorer.lacks_trials(first_look)) {
+            problems.push(lacking);
+        }
         metrics.bind_conditions(&scorers);
         let mut plan = Self {
             judges: judges(all().map(|(_, scorer)| scorer), now),
@@ -557,7 +570,17 @@ fn case_scorers(
         let mut scorers = Vec::new();
         for node in nodes {
             if let Some(scorer) = problems.take(compiler.compile(&document, node)) {
-                scorers.push((metrics.index_of(&scorer), scorer));
+                let index = metrics.index_of(&scorer);
+                if !metrics.list[index].gives_labels_of(&scorer) {
+                    let message =
+                        format!("`{}` gives other labels here than elsewhere", scorer.metric);
+                    problems.push(
+                        Diagnostic::new(message)
+                            .at(document.place(node))
+                            .help("labels are counted in one table: name the same, or give the metric another name"),
+                    );
+                }
+                scorers.push((index, scorer));
             }
         }
         found.insert(index, scorers);
@@ -633,7 +656,10 @@ fn check_conditions<'s>(
 fn check_gates(suite: &Suite, metrics: &[Metric], problems: &mut Problems) {
     let known: Vec<&str> = metrics
         .iter()
-        .map(|metric| metric.name.as_str())
+        .flat_map(|metric| {
+            let whole = metric.whole().map(|whole| whole.name.as_str());
+            [metric.name.as_str()].into_iter().chain(whole)
+        })
         .chain([PASS, ERROR_RATE])
         .collect();
     let mut gated = BTreeSet::new();

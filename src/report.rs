@@ -20,6 +20,7 @@ pub mod gitlab;
 pub mod html;
 pub mod json;
 pub mod junit;
+mod labels;
 pub mod markdown;
 mod pick;
 mod show;

@@ -13,9 +13,11 @@ use serde_json::{Map, Value, json};
 
 use crate::digest::Digest;
 use crate::document::{Document, Node};
-use crate::error::{Place, Problems, Result};
+use crate::error::{Diagnostic, Place, Problems, Result};
 use crate::exchange::{Call, Request, Response};
 use crate::golden::Case;
+use crate::stats::confusion::Cell;
+use crate::stats::reduce::Reducer;
 use crate::text::excerpt;
 use crate::text::normalize::Normalize;
 use crate::units::Cost;
@@ -30,6 +32,7 @@ mod expected;
 mod fields;
 mod formats;
 mod judge;
+mod labels;
 mod likeness;
 mod markup;
 mod matching;
@@ -39,6 +42,7 @@ mod moderation;
 mod options;
 mod overlap;
 mod own;
+mod reduce;
 mod refusal;
 pub mod registry;
 mod service;
@@ -51,6 +55,8 @@ mod transform;
 use asking::{Asks, Assessed, Hearing, Judged, Outlook, Question, Replies, Step};
 use entry::Entry;
 use expected::{Expected, Wanted};
+pub use labels::Labelling;
+use reduce::Reduce;
 use registry::{KINDS, Kind};
 use transform::Transform;
 
@@ -139,6 +145,9 @@ pub struct Score {
     /// are: reports escape it, and leave it out where no text may be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What it adds to a table of labels, for a scorer that gives them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cells: Vec<Cell>,
 }
 
 /// A rule with its options, ready to grade.
@@ -159,6 +168,7 @@ pub struct Scorer {
     agreement: Option<f64>,
     tags: Vec<String>,
     only_if: Vec<(String, Place)>,
+    reduce: Option<Reduce>,
     fingerprint: Digest,
 }
 
@@ -215,6 +225,16 @@ trait Rule: std::fmt::Debug + Send + Sync {
     /// What its values are.
     fn values(&self) -> Values {
         Values::Binary
+    }
+
+    /// The labels that it gives, and what is read off their table; `None` for a rule that gives none.
+    fn labelling(&self) -> Option<&Labelling> {
+        None
+    }
+
+    /// What an answer that could not be read adds to the table of labels.
+    fn unread(&self, _wanted: &Wanted<'_>, _normalize: &Normalize) -> OrMissing<Vec<Cell>> {
+        Ok(Vec::new())
     }
 
     /// Its part of the fingerprint; `written` are the options as they stand in the suite, apart from those that all
@@ -277,6 +297,8 @@ struct Reading {
     holds: Option<bool>,
     /// Why it does not hold.
     note: Option<String>,
+    /// What it adds to a table of labels.
+    cells: Vec<Cell>,
 }
 
 impl Reading {
@@ -300,6 +322,7 @@ impl Reading {
             value,
             holds,
             note: (holds == Some(false)).then(note),
+            cells: Vec::new(),
         }
     }
 }
@@ -331,6 +354,21 @@ impl Scorer {
     /// The agreement with people that it must have shown to gate, where that is asked.
     pub fn required_agreement(&self) -> Option<f64> {
         self.agreement
+    }
+
+    /// The labels that it gives, and what is read off their table; `None` for one that gives none.
+    pub fn labelling(&self) -> Option<&Labelling> {
+        self.rule.labelling()
+    }
+
+    /// How the trials of a case become one value; `None`: they are averaged.
+    pub fn reducer(&self) -> Option<Reducer> {
+        Some(self.reduce.as_ref()?.reducer)
+    }
+
+    /// The mistake where trials are reduced and a suite looks at verdicts after fewer than that takes.
+    pub fn lacks_trials(&self, trials: u32) -> Option<Diagnostic> {
+        self.reduce.as_ref()?.objection(trials)
     }
 
     /// Whether it grades cases with these tags: all, unless the entry selects some.
@@ -393,7 +431,14 @@ impl Scorer {
         };
         let text = match transform::apply(&self.transforms, text) {
             Ok(text) => text,
-            Err(note) => return done(Ok(self.nothing(&note)), None),
+            Err(note) => {
+                let cells = self.rule.unread(&wanted, &self.normalize);
+                let nothing = |cells| Score {
+                    cells,
+                    ..self.nothing(&note)
+                };
+                return done(cells.map(nothing), None);
+            }
         };
         let subject = Subject {
             text: &text,
@@ -463,6 +508,7 @@ impl Scorer {
                 value: reading.value,
                 passed: reading.holds,
                 note: reading.note.map(shortened),
+                cells: reading.cells,
             };
         }
         let unwanted = || {
@@ -473,6 +519,7 @@ impl Scorer {
             value: 1.0 - reading.value,
             passed: reading.holds.map(|holds| !holds),
             note: (reading.holds == Some(true)).then(unwanted),
+            cells: Vec::new(),
         }
     }
 
@@ -487,6 +534,7 @@ impl Scorer {
             value: 0.0,
             passed: decides.then_some(false),
             note: Some(shortened(note.to_owned())),
+            cells: Vec::new(),
         }
     }
 
@@ -538,6 +586,10 @@ fn compile_entry(entry: &Entry<'_>) -> Result<Scorer> {
     let transforms = problems.take(transform::read(entry));
     let expected = problems.take(expected::read(entry, &normalize));
     let rule = problems.take((kind.build)(entry));
+    let reduce = rule
+        .as_deref()
+        .and_then(|rule| problems.take(reduce::read(entry, rule)))
+        .flatten();
     problems.finish()?;
     let (Some(transforms), Some(expected), Some(rule)) = (transforms, expected, rule) else {
         unreachable!("what could not be read was noted as a problem")
@@ -556,6 +608,7 @@ fn compile_entry(entry: &Entry<'_>) -> Result<Scorer> {
         agreement: entry.number("agreement"),
         tags: entry.texts("tags"),
         only_if: entry.named("only_if"),
+        reduce,
         fingerprint: Digest::of_bytes(&[]),
     };
     scorer.informational |= scorer.unit() == Unit::Words || scorer.compares();

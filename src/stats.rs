@@ -11,7 +11,8 @@
 //! | how large is a rate, how sure are we | [`interval`], [`floor`] |
 //! | did a metric drop | [`mod@unit`], [`trajectory`], [`shuffle`], [`mcnemar`], [`compare`], [`corpus`], [`bootstrap`] |
 //! | many comparisons at once | [`family`] |
-//! | did one case change, is it flaky | [`cases`], [`flakiness`] |
+//! | did one case change, is it flaky | [`cases`], [`flakiness`], [`reduce`] |
+//! | how well were labels given | [`confusion`] |
 //! | how many samples, when to stop | [`plan`], [`design`], [`adaptive`], [`evalue`] |
 //! | did a series move | [`change_point`], [`trend`], [`cusum`] |
 //! | did inputs or outputs drift | [`ks`], [`psi`], [`divergence`], [`energy`] |
@@ -35,6 +36,7 @@ pub mod bootstrap;
 pub mod cases;
 pub mod change_point;
 pub mod compare;
+pub mod confusion;
 mod convolution;
 pub mod corpus;
 pub mod cusum;
@@ -55,6 +57,7 @@ pub mod moments;
 mod pattern;
 pub mod plan;
 pub mod psi;
+pub mod reduce;
 mod relabel;
 pub mod rng;
 mod saddlepoint;

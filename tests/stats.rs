@@ -6,7 +6,7 @@ use regauge::stats::agreement::{Measurement, cohen_kappa, gwet_ac1, krippendorff
 use regauge::stats::cases::case_p;
 use regauge::stats::change_point::{Search, edivisive, energy_profile};
 use regauge::stats::compare::{Settings, Verdict, comparison};
-use regauge::stats::corpus::corpus_shuffle;
+use regauge::stats::corpus::{Exchange, corpus_shuffle};
 use regauge::stats::evalue::evalue_discordant;
 use regauge::stats::family::{Test, benjamini_hochberg, holm, tarone_holm};
 use regauge::stats::flakiness::pass_at_k;
@@ -467,15 +467,13 @@ fn a_corpus_metric_draws_the_same_on_every_run() {
     let units: [(&[f64], &[f64]); 2] = [(&[0.9, 0.7], &[0.5, 0.6]), (&[0.8, 0.7], &[0.65, 0.8])];
     let difference = |units: &[(&[f64], &[f64])]| {
         let differences = units.iter().map(|(base, cand)| mean(cand) - mean(base));
-        differences.reduce(f64::min)
+        vec![differences.reduce(f64::min)]
     };
-    let p = || {
-        corpus_shuffle(
-            &units,
-            difference,
-            &mut SplitMix64::new(42, "shuffle:worst"),
-        )
+    let shuffle = || {
+        let mut rng = SplitMix64::new(42, "shuffle:worst");
+        corpus_shuffle(&units, Exchange::Trials, difference, &mut rng)
     };
-    assert_eq!(p(), p());
-    assert!(p().is_some_and(|p| p > 0.0 && p <= 1.0));
+    assert_eq!(shuffle(), shuffle());
+    let p = shuffle()[0].map(|shuffle| shuffle.p_drop);
+    assert!(p.is_some_and(|p| p > 0.0 && p <= 1.0));
 }

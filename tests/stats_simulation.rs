@@ -9,8 +9,13 @@
 
 use regauge::stats::adaptive::{Look, Schedule, Step, adaptive_step};
 use regauge::stats::compare::{Settings, Verdict, comparison};
+use regauge::stats::confusion::{Answered, Cell, Measure, Table};
+use regauge::stats::corpus::{
+    CorpusDifference, Exchange, corpus_bootstrap, corpus_evidence, corpus_shuffle,
+};
 use regauge::stats::family::{Member, Test, gate_family, worst};
 use regauge::stats::rng::SplitMix64;
+use regauge::stats::shuffle::Shuffle;
 use regauge::stats::unit::Unit;
 
 const REPETITIONS: u32 = 2_000;
@@ -328,4 +333,120 @@ fn the_readme_quotes_what_the_simulation_gives() {
     }
     let missing: Vec<&String> = rows.iter().filter(|row| !readme.contains(*row)).collect();
     assert!(missing.is_empty(), "README.md lacks\n{}", rows.join("\n"));
+}
+
+/// A run of a classifier: of each case the place of its one trial in the table.
+type Given = Vec<usize>;
+
+/// Three classes of unequal size, each case right with its class's probability.
+fn classified(simulation: &mut Simulation, cases: usize, right: [f64; 3]) -> Given {
+    let given = (0..cases).map(|case| {
+        let class = match case % 10 {
+            0 => 2,
+            1..=3 => 1,
+            _ => 0,
+        };
+        let answered = if simulation.uniform() < right[class] {
+            class
+        } else {
+            (class + 1 + simulation.rng.below(2)) % 3
+        };
+        let cell = Cell {
+            expected: Some(class),
+            answered: Answered::Label(answered),
+            times: 1,
+        };
+        Table::place(3, &cell).unwrap()
+    });
+    given.collect()
+}
+
+fn macro_f1(places: impl Iterator<Item = (usize, u32)>) -> Option<f64> {
+    let mut table = Table::new(3);
+    for (place, times) in places {
+        table.add(place, f64::from(times));
+    }
+    Measure::MacroF1.of(&table)
+}
+
+/// How often noise alone gives so large a drop of macro-F1 as between two runs of one trial a case.
+fn p_of_macro_f1(base: &Given, cand: &Given) -> f64 {
+    let units: Vec<(&[usize], &[usize])> = base
+        .iter()
+        .zip(cand)
+        .map(|(base, cand)| (std::slice::from_ref(base), std::slice::from_ref(cand)))
+        .collect();
+    let relabelled = |units: &[(&[usize], &[usize])]| {
+        let base = macro_f1(units.iter().map(|(base, _)| (base[0], 1)));
+        let cand = macro_f1(units.iter().map(|(_, cand)| (cand[0], 1)));
+        vec![cand.zip(base).map(|(cand, base)| cand - base)]
+    };
+    let mut rng = SplitMix64::new(42, "shuffle");
+    corpus_shuffle(&units, Exchange::Trials, relabelled, &mut rng)[0]
+        .unwrap()
+        .p_drop
+}
+
+/// Whether a drop of macro-F1 that is larger than the tolerance is ruled out.
+fn rules_out_a_drop(base: &Given, cand: &Given, tolerance: f64) -> bool {
+    let of_side = |side: &Given, times: &[u32]| {
+        macro_f1(side.iter().copied().zip(times.iter().copied())).unwrap_or(0.0)
+    };
+    let difference = |times: &[u32]| of_side(cand, times) - of_side(base, times);
+    let once = vec![1; base.len()];
+    let clusters: Vec<usize> = (0..base.len()).collect();
+    let mut rng = SplitMix64::new(42, "bootstrap");
+    let resamples = corpus_bootstrap(&clusters, |times| vec![Some(difference(times))], &mut rng);
+    let difference = CorpusDifference {
+        diff: difference(&once),
+        base: of_side(base, &once),
+        resamples: &resamples[0],
+        // The rarest class has a tenth of the cases, and there are three.
+        observations: f64::from(u32::try_from(base.len()).unwrap()) * 0.3,
+    };
+    // One that tells nothing, so that the bounds are those of the resamples.
+    let shuffle = Shuffle {
+        p_drop: 0.5,
+        p_gain: 0.5,
+        p_exact: None,
+        p_min: 0.0,
+    };
+    let settings = Settings {
+        tolerance,
+        ..Settings::default()
+    };
+    let evidence = corpus_evidence(&difference, shuffle, &settings);
+    evidence.rare_failures_excluded && evidence.bounds.unwrap().lower > -tolerance
+}
+
+/// Pairs of runs of the classifier, with these chances that each class is found in the second.
+fn pairs_of_runs(now: [f64; 3], cases: usize, number: usize) -> Vec<(Given, Given)> {
+    let mut simulation = Simulation::new(&format!("macro-f1 {now:?} {cases}"));
+    let pair = |_| {
+        let base = classified(&mut simulation, cases, [0.9, 0.8, 0.7]);
+        (base, classified(&mut simulation, cases, now))
+    };
+    (0..number).map(pair).collect()
+}
+
+#[test]
+fn macro_f1_of_an_unchanged_classifier_seldom_alarms() {
+    let pairs = pairs_of_runs([0.9, 0.8, 0.7], 30, 80);
+    let alarms = pairs
+        .iter()
+        .filter(|(base, cand)| p_of_macro_f1(base, cand) <= 0.05);
+    // With a true rate of 5 % more than 9 alarms of 80 are seen once in 100.
+    let alarms = alarms.count();
+    assert!(alarms <= 9, "{alarms}");
+}
+
+#[test]
+fn macro_f1_seldom_passes_where_it_fell_by_the_tolerance() {
+    // Without noise macro-F1 is 0.780 then and 0.693 now.
+    let pairs = pairs_of_runs([0.85, 0.7, 0.6], 200, 80);
+    let passes = pairs
+        .iter()
+        .filter(|(base, cand)| rules_out_a_drop(base, cand, 0.087));
+    let passes = passes.count();
+    assert!(passes <= 9, "{passes}");
 }

@@ -11,7 +11,8 @@ use super::{Exit, input};
 use crate::document::{Document, Source};
 use crate::error::{Diagnostic, Error, Place, Result};
 use crate::exchange::{Finish, Response, ToolCall, Usage};
-use crate::scorer::{self, Answer, Scorer, Surroundings, Target};
+use crate::scorer::{self, Answer, Score, Scorer, Surroundings, Target};
+use crate::stats::confusion::Table;
 use crate::units::Cost;
 
 #[derive(Debug, Args)]
@@ -31,7 +32,8 @@ pub(super) struct ScoreArgs {
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     expected: Option<String>,
     /// A file of JSON lines with `scorer`, `output`, `expected`, and `vars`, `tags`, `tool_calls`, `latency_ms`,
-    /// `first_token_ms`, `usage` where the scorer needs them; `-` is standard input. One score a line comes out.
+    /// `first_token_ms`, `usage` where the scorer needs them; `-` is standard input. One score a line comes out, and
+    /// behind the last line of a scorer that gives labels what is measured over all of its lines.
     #[arg(long, conflicts_with_all = ["scorer", "output", "expected"], value_name = "FILE")]
     cases: Option<PathBuf>,
     /// Print scores as JSON.
@@ -94,35 +96,88 @@ pub(super) fn run(args: &ScoreArgs, console: &Console) -> Result<Exit> {
             Exit::Pass
         });
     };
-    let source = input::read(path, "the cases")?;
+    grade_all(&input::read(path, "the cases")?, console)?;
+    Ok(Exit::Pass)
+}
+
+/// Grades every line of a file. Where a scorer gives labels, a line with the measures of all lines follows that have it
+/// one after another.
+fn grade_all(source: &Source, console: &Console) -> Result<()> {
     let mut start = 0;
-    let mut cache: Option<(Value, Scorer)> = None;
+    let mut batch: Option<Batch> = None;
     for text in source.text.split_inclusive('\n') {
         let content = text.trim_end();
         if !content.is_empty() {
-            let line = parse(&source, content, start)?;
+            let line = parse(source, content, start)?;
             // Most files hold one scorer many times.
-            if cache
-                .as_ref()
-                .is_none_or(|(known, _)| *known != line.scorer)
-            {
-                let name = format!(
-                    "{}:{}",
-                    source.file,
-                    source.text[..start].lines().count() + 1
-                );
-                cache = Some((
-                    line.scorer.clone(),
-                    compile(Source::new(name, scorer_text(&line.scorer)))?,
-                ));
-            }
-            if let Some((_, scorer)) = &cache {
-                console.line(&grade(scorer, &line).to_string());
-            }
+            let same = batch.take_if(|batch| batch.written == line.scorer);
+            let current = if let Some(same) = same {
+                same
+            } else {
+                finish(batch.as_ref(), console);
+                let number = source.text[..start].lines().count() + 1;
+                Batch::new(&line.scorer, format!("{}:{number}", source.file))?
+            };
+            let score = batch.insert(current).grade(&line);
+            console.line(&score.to_string());
         }
         start += text.len();
     }
-    Ok(Exit::Pass)
+    finish(batch.as_ref(), console);
+    Ok(())
+}
+
+fn finish(batch: Option<&Batch>, console: &Console) {
+    if let Some(measures) = batch.and_then(Batch::measures) {
+        console.line(&measures.to_string());
+    }
+}
+
+/// Lines with one scorer.
+struct Batch {
+    /// The scorer as it was written.
+    written: Value,
+    scorer: Scorer,
+    /// What their labels are, where it gives some.
+    table: Option<Table>,
+}
+
+impl Batch {
+    fn new(written: &Value, name: String) -> Result<Self> {
+        let scorer = compile(Source::new(name, scorer_text(written)))?;
+        let labels = scorer.labelling().map(|labelling| labelling.labels.len());
+        Ok(Self {
+            written: written.clone(),
+            table: labels.map(Table::new),
+            scorer,
+        })
+    }
+
+    fn grade(&mut self, line: &Line) -> Value {
+        let score = score(&self.scorer, line);
+        if let (Some(table), Some(Ok(score))) = (&mut self.table, &score) {
+            let labels = self
+                .scorer
+                .labelling()
+                .map_or(0, |labelling| labelling.labels.len());
+            for cell in &score.cells {
+                if let Some(place) = Table::place(labels, cell) {
+                    table.add(place, f64::from(cell.times));
+                }
+            }
+        }
+        described(score, line)
+    }
+
+    /// What is read off the labels of all lines.
+    fn measures(&self) -> Option<Value> {
+        let (table, labelling) = (self.table.as_ref()?, self.scorer.labelling()?);
+        let measures = labelling.measures.iter();
+        let values: Map<String, Value> = measures
+            .map(|measure| (measure.name().to_owned(), json!(measure.of(table))))
+            .collect();
+        Some(json!({"scorer": self.written, "measures": values}))
+    }
 }
 
 fn scorer_text(scorer: &Value) -> String {
@@ -168,6 +223,11 @@ fn compile(source: Source) -> Result<Scorer> {
 }
 
 fn grade(scorer: &Scorer, line: &Line) -> Value {
+    described(score(scorer, line), line)
+}
+
+/// The score of a line; `None` where the scorer is for others.
+fn score(scorer: &Scorer, line: &Line) -> Option<std::result::Result<Score, String>> {
     let response = Response {
         tool_calls: line.tool_calls.clone(),
         finish: line.finish.unwrap_or(Finish::Stop),
@@ -186,12 +246,20 @@ fn grade(scorer: &Scorer, line: &Line) -> Value {
         vars: &line.vars,
         tags: &line.tags,
     };
-    if !scorer.applies_to(target.tags) {
-        return json!({"id": line.id, "skipped": "the scorer is for cases with other tags"});
-    }
-    let mut score = match scorer.grade(&target, &answer) {
-        Ok(score) => json!({"value": score.value, "passed": score.passed, "note": score.note}),
-        Err(error) => json!({"error": error}),
+    scorer
+        .applies_to(target.tags)
+        .then(|| scorer.grade(&target, &answer))
+}
+
+fn described(score: Option<std::result::Result<Score, String>>, line: &Line) -> Value {
+    let mut score = match score {
+        None => {
+            return json!({"id": line.id, "skipped": "the scorer is for cases with other tags"});
+        }
+        Some(Ok(score)) => {
+            json!({"value": score.value, "passed": score.passed, "note": score.note})
+        }
+        Some(Err(error)) => json!({"error": error}),
     };
     if let Some(id) = &line.id {
         score["id"] = id.clone();

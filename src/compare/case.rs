@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::confirm::Fresh;
 use super::group::group_of;
-use super::metric::{Measure, deciding_measure};
+use super::measure::{Measure, deciding_measure};
 use super::side::{Side, same_input};
 use super::summary::{CaseSummary, CaseVerdict, Chance, Passed};
 use super::trials::{Columns, Trials};

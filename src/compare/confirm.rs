@@ -2,7 +2,7 @@
 
 use super::Compared;
 use super::case::limits_of;
-use super::metric::{Measure, deciding_measure};
+use super::measure::{Measure, deciding_measure};
 use super::side::{Side, same_input};
 use super::summary::CaseVerdict;
 use crate::stats::SLACK;

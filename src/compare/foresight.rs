@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::metric::{Measure, POWER, change_of_scorer, kind_of, shown_drop, twin_measure};
+use super::measure::{Gauge, Measure, change_of_scorer, kind_of, twin_measure};
+use super::metric::{POWER, shown_drop};
 use super::rules::{name_of, scope_of, unit_of};
 use super::side::{Side, clusters};
 use super::units::numbered;
 use super::values::Values;
 use crate::golden::Case;
 use crate::history::run::{Header, Run, SubjectRecord};
-use crate::plan::ERROR_RATE;
+use crate::plan::{ERROR_RATE, Metric};
 use crate::scorer::Unit;
 use crate::stats::design::Design;
 use crate::stats::plan::Errors;
@@ -67,6 +68,8 @@ pub enum Noise {
     Assumed,
     /// Nothing has shown it, and there is nothing to assume of a quantity.
     Unknown,
+    /// The metric is no mean of trials, so that noise of trials does not say what it will be.
+    Unforeseen,
 }
 
 /// What the gates of a planned run will be able to see, subject by subject, with the run that it would be compared
@@ -87,6 +90,8 @@ pub fn foresee(header: &Header, cases: &[Case], baseline: Option<&Run>) -> Vec<F
         let measures = Measure::all(header).into_iter();
         found
             .extend(measures.filter_map(|measure| planned.gate(subject, measure, before.as_ref())));
+        let whole = header.metrics.iter().flat_map(Metric::whole);
+        found.extend(whole.filter_map(|whole| planned.whole_gate(subject, &whole.name)));
     }
     found
 }
@@ -133,6 +138,27 @@ pub fn too_many_gates(header: &Header) -> Option<usize> {
 }
 
 impl Planned<'_> {
+    /// The gate on a metric of the whole dataset: what it will be able to see hangs on which labels are given, and is
+    /// not foretold.
+    fn whole_gate(&self, subject: &SubjectRecord, metric: &str) -> Option<Foresight> {
+        let rule = self.header.gate_of(metric)?;
+        Some(Foresight {
+            subject: subject.name(),
+            metric: metric.to_owned(),
+            unit: Unit::Share,
+            lower_is_better: false,
+            tolerance: self.header.tolerance_of(metric, Some(&rule)),
+            scope: scope_of(self.header, Some(&rule)),
+            baseline_trials: usize::try_from(self.header.trials).unwrap_or(usize::MAX),
+            noise: Noise::Unforeseen,
+            visible_drop: None,
+            enough: None,
+            cases_needed: None,
+            trials_needed: None,
+            baseline_too: false,
+        })
+    }
+
     /// What the gate on a measure of a subject will be able to see; `None` where there is no such gate.
     fn gate(
         &self,
@@ -215,9 +241,17 @@ struct Seen {
 impl Seen {
     fn of(header: &Header, measure: Measure, comparable: Option<&Side<'_>>) -> Self {
         let (unit, _) = unit_of(header, measure);
+        let gauge = Gauge::of_measure(header, measure);
         let values = comparable.map(|side| {
             let twin = twin_measure(&side.run.header, measure, name_of(header, measure));
-            Values::of(side, twin, header.policy.clusters)
+            Values::of(
+                side,
+                Gauge {
+                    measure: twin,
+                    ..gauge
+                },
+                header.policy.clusters,
+            )
         });
         let kind = kind_of(unit, values.iter().flat_map(Values::of_units));
         let variance = values.and_then(|values| values.variance_within(kind));
@@ -225,6 +259,7 @@ impl Seen {
             (Some(side), Some(variance)) => {
                 (Noise::Measured(side.run.header.id.clone()), Some(variance))
             }
+            _ if gauge.reduce.is_some() => (Noise::Unforeseen, None),
             _ if unit == Unit::Share => (Noise::Assumed, Some(ASSUMED_DISAGREEMENT / 2.0)),
             _ => (Noise::Unknown, None),
         };

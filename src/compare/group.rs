@@ -1,6 +1,7 @@
 //! Where a subject changed: its deciding score by groups of cases.
 
-use super::metric::{self, deciding_measure};
+use super::measure::deciding_measure;
+use super::metric;
 use super::side::Side;
 use super::summary::{CaseSummary, CaseVerdict, GroupSummary};
 use crate::golden::Case;

@@ -1,5 +1,7 @@
 //! One metric of one subject: its values on both sides, the test of their difference, and its limits.
 
+use super::amount::Amount;
+use super::measure::{Gauge, Measure, change_of_scorer, deciding_measure, has_checks, kind_of};
 use super::rival::Rival;
 use super::rules::{name_of, scope_of, unit_of};
 use super::settle::{Basis, Calls};
@@ -7,8 +9,8 @@ use super::side::{Side, identical_outputs, same_input};
 use super::summary::{Estimate, GateSummary, LimitVerdict, MetricSummary, Settle, Verdict};
 use super::units::{Both, Direction, Units};
 use super::values::{Sight, Values};
-use super::wording;
-use crate::history::run::{Header, TrialRecord};
+use super::{whole, wording};
+use crate::history::run::Header;
 use crate::plan::PASS;
 use crate::scorer::Unit;
 use crate::stats::compare::{self as gate, Evidence, Measured, Reason, Settings, mean_difference};
@@ -16,8 +18,8 @@ use crate::stats::family::Test;
 use crate::stats::floor::{FloorVerdict, floor_check};
 use crate::stats::moments::mean;
 use crate::stats::plan::{Errors, mde};
+use crate::stats::reduce::Reducer;
 use crate::stats::unit::{Kind, Scope};
-use crate::suite::cluster::Sharing;
 use crate::suite::gate::{GateRule, Policy};
 use crate::units::Cost;
 
@@ -25,42 +27,6 @@ use crate::units::Cost;
 pub(super) const POWER: f64 = 0.80;
 /// The drop of a critical case that is accepted.
 const CRITICAL_TOLERANCE: f64 = 0.5;
-
-/// What is measured of a trial.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Measure {
-    /// Whether all checks passed.
-    Pass,
-    /// Whether there is no usable answer.
-    ErrorRate,
-    /// The score of the metric of this index.
-    Scored(usize),
-}
-
-impl Measure {
-    /// The value of a trial; `None` where it is missing.
-    pub(super) fn of(self, trial: &TrialRecord) -> Option<f64> {
-        let share = |yes: bool| if yes { 1.0 } else { 0.0 };
-        match self {
-            Self::Pass => trial.passed().map(share),
-            Self::ErrorRate => Some(share(trial.is_error())),
-            Self::Scored(metric) => trial.score(metric).map(|score| score.value),
-        }
-    }
-
-    /// Whether the metric is about a case with these trials: not where an answer was had and nothing was asked of it, as
-    /// by a scorer that selects other tags.
-    pub(super) fn concerns(self, trials: &[TrialRecord]) -> bool {
-        trials.iter().all(|trial| match self {
-            Self::ErrorRate => true,
-            Self::Pass => trial.is_error() || trial.passed().is_some(),
-            Self::Scored(metric) => {
-                let mut grades = trial.grades.iter();
-                !trial.outcome.is_measured() || grades.any(|grade| grade.metric == metric)
-            }
-        })
-    }
-}
 
 /// A metric of a subject, measured.
 pub(super) struct Measurement<'a> {
@@ -72,12 +38,14 @@ pub(super) struct Measurement<'a> {
     pub(super) kind: Kind,
     /// What is allowed; `None`: it is shown only.
     pub(super) rule: Option<GateRule>,
-    /// Values of all cases of the run.
-    now: Values,
-    /// Values of all cases of the baseline.
-    before: Option<Values>,
+    /// What it is over all cases of the run.
+    now: Box<dyn Amount>,
+    /// What it is over all cases of the baseline.
+    before: Option<Box<dyn Amount>>,
     /// The difference between the sides; `None` without a comparable baseline.
     pub(super) compared: Option<Comparison>,
+    /// How the trials of a case become one value, where they are not averaged.
+    pub(super) reduce: Option<Reducer>,
     settings: Settings,
     /// What more trials would take.
     calls: Calls,
@@ -106,11 +74,11 @@ pub(super) struct Comparison {
     /// The test of the difference, in the scope of the gate.
     pub(super) measured: Measured,
     /// The same in the other scope.
-    other_scope: Measured,
-    /// What it was made from.
-    basis: Option<Basis>,
+    pub(super) other_scope: Measured,
+    /// What it was made from, as far as that says what more of it would show.
+    pub(super) basis: Option<Basis>,
     /// The difference if every missing trial of the candidate were worst, where some are missing.
-    worst_case: Option<f64>,
+    pub(super) worst_case: Option<f64>,
 }
 
 /// The look at which a subject is measured.
@@ -123,14 +91,31 @@ pub(super) struct Look {
 }
 
 /// Both sides of a subject.
-struct Sides<'s, 'a> {
-    now: &'s Side<'a>,
-    before: Option<&'s Side<'a>>,
+pub(super) struct Sides<'s, 'a> {
+    pub(super) now: &'s Side<'a>,
+    pub(super) before: Option<&'s Side<'a>>,
     /// Whether all answers are the same on both.
-    identical: bool,
+    pub(super) identical: bool,
     /// Whether more cases are without a result than the policy allows.
     unmeasured: bool,
-    look: Look,
+    pub(super) look: Look,
+}
+
+/// What was found of a metric, before a verdict.
+pub(super) struct Found<'a> {
+    pub(super) name: &'a str,
+    pub(super) unit: Unit,
+    pub(super) lower_is_better: bool,
+    pub(super) rule: Option<GateRule>,
+    pub(super) reduce: Option<Reducer>,
+    pub(super) now: Box<dyn Amount>,
+    pub(super) before: Option<Box<dyn Amount>>,
+    pub(super) compared: Option<Comparison>,
+    pub(super) settings: Settings,
+    pub(super) not_comparable: Option<String>,
+    /// A verdict that no test can change.
+    pub(super) settled: Option<Verdict>,
+    pub(super) rival: Option<Rival>,
 }
 
 /// Measures every metric of a subject. Metrics with a gate come first.
@@ -162,9 +147,10 @@ pub(super) fn measure_all<'a>(
     let mut measurements: Vec<Measurement<'a>> = shown
         .map(|measure| {
             let rule = header.gate_of(name_of(header, measure));
-            measurement(header, measure, rule, &sides)
+            measurement(header, Gauge::of_measure(header, measure), rule, &sides)
         })
         .collect();
+    measurements.extend(whole::measure_all(header, &sides));
     measurements.sort_by_key(|measurement| measurement.rule.is_none());
     measurements
 }
@@ -201,7 +187,8 @@ pub(super) fn measure_critical<'a>(
         };
         Some(Measurement {
             case: Some(&source.id),
-            ..measurement(header, measure, Some(rule), &sides)
+            // It is about its trials themselves, however others are reduced.
+            ..measurement(header, Gauge::plain(measure), Some(rule), &sides)
         })
     });
     measured.collect()
@@ -225,7 +212,7 @@ pub(super) fn difference_over(
             trials: None,
         },
     };
-    let measured = measurement(header, measure, None, &sides);
+    let measured = measurement(header, Gauge::of_measure(header, measure), None, &sides);
     let evidence = measured.evidence()?;
     evidence
         .bounds
@@ -233,41 +220,17 @@ pub(super) fn difference_over(
         .then(|| measured.difference(&evidence))
 }
 
-/// What decides on a case: whether its trials pass, or where nothing is asked of them their first graded score.
-pub(super) fn deciding_measure(side: &Side<'_>, header: &Header) -> Option<Measure> {
-    let mut trials = (0..side.case_count()).flat_map(|case| side.trials(case));
-    if trials.any(|trial| trial.passed().is_some()) {
-        return Some(Measure::Pass);
-    }
-    header
-        .metrics
-        .iter()
-        .position(|metric| metric.unit == Unit::Share && !header.compares(&metric.name))
-        .map(Measure::Scored)
-}
-
-fn has_checks(side: &Side<'_>, measure: Measure) -> bool {
-    let Measure::Scored(metric) = measure else {
-        return false;
-    };
-    let mut trials = (0..side.case_count()).flat_map(|case| side.trials(case));
-    trials.any(|trial| {
-        trial
-            .score(metric)
-            .is_some_and(|score| score.passed.is_some())
-    })
-}
-
 fn measurement<'a>(
     header: &'a Header,
-    measure: Measure,
+    gauge: Gauge,
     rule: Option<GateRule>,
     sides: &Sides<'_, 'a>,
 ) -> Measurement<'a> {
+    let measure = gauge.measure;
     let (now, name) = (sides.now, name_of(header, measure));
     let (unit, lower_is_better) = unit_of(header, measure);
     let sharing = header.policy.clusters;
-    let values = Values::of(now, measure, sharing);
+    let values = Values::of(now, gauge, sharing);
     let rival = rival_of(header, name, &values, sides.before);
     // A comparison has no value before that it could be compared with.
     let before = sides.before.filter(|_| rival.is_none());
@@ -275,12 +238,7 @@ fn measurement<'a>(
         before.and_then(|before| change_of_scorer(header, &before.run.header, measure));
     let both = before
         .filter(|_| not_comparable.is_none())
-        .map(|before| Both {
-            now,
-            measure,
-            before,
-            twin: twin_measure(&before.run.header, measure, name),
-        });
+        .map(|before| Both::of((now, before), name, gauge));
     let before_values = both.map(|both| Values::of(both.before, both.twin, sharing));
     let direction = Direction {
         is_ratio: unit != Unit::Share,
@@ -302,29 +260,28 @@ fn measurement<'a>(
     };
     let worst_case = both
         .filter(|_| unit == Unit::Share && values.is_incomplete())
-        .and_then(|both| worst_case(both, direction, sharing, kind));
-    Measurement {
+        .and_then(|both| {
+            let filled = Units::of(both, direction, sharing, Some(0.0));
+            mean_difference(&filled.units(), kind)
+        });
+    let found = Found {
         name,
-        case: None,
         unit,
         lower_is_better,
-        kind,
         rule,
+        reduce: gauge.reduce,
         settled: settled(measure, &values, sides),
-        now: values,
-        before: before_values,
-        compared: units.map(|units| compare_units(&units, &settings, worst_case)),
+        now: Box::new(values),
+        before: before_values.map(|values| Box::new(values) as Box<dyn Amount>),
+        compared: units.map(|units| Comparison {
+            worst_case,
+            ..compare_units(&units, &settings, gauge.reduce.is_none())
+        }),
         settings,
-        calls: calls_of(now),
         not_comparable,
-        significant: false,
-        adjusted: None,
-        family: 0,
-        share: sides.look.share,
-        looked_at: sides.look.trials,
-        closed: false,
         rival,
-    }
+    };
+    Measurement::of(found, sides)
 }
 
 /// What a metric that is itself a comparison compares answers with; `None` for any other.
@@ -340,18 +297,7 @@ fn rival_of(
         .then(|| Rival::new(before.is_some(), values.missing_share(), most))
 }
 
-/// The difference if every missing trial of the candidate were worst.
-fn worst_case(
-    both: Both<'_, '_>,
-    direction: Direction,
-    sharing: Sharing,
-    kind: Kind,
-) -> Option<f64> {
-    let filled = Units::of(both, direction, sharing, Some(0.0));
-    mean_difference(&filled.units(), kind)
-}
-
-fn compare_units(units: &Units, settings: &Settings, worst_case: Option<f64>) -> Comparison {
+fn compare_units(units: &Units, settings: &Settings, trials_help: bool) -> Comparison {
     let borrowed = units.units();
     let other = Settings {
         scope: match settings.scope {
@@ -363,8 +309,8 @@ fn compare_units(units: &Units, settings: &Settings, worst_case: Option<f64>) ->
     Comparison {
         measured: gate::measure(&borrowed, settings),
         other_scope: gate::measure(&borrowed, &other),
-        basis: Basis::of(units, settings.kind, settings.scope),
-        worst_case,
+        basis: Basis::of(units, settings, trials_help),
+        worst_case: None,
     }
 }
 
@@ -392,63 +338,34 @@ fn settled(measure: Measure, values: &Values, sides: &Sides<'_, '_>) -> Option<V
     }
 }
 
-/// What kind of numbers these values are.
-pub(super) fn kind_of(unit: Unit, values: impl Iterator<Item = f64>) -> Kind {
-    if unit == Unit::Share {
-        Kind::of_scores(values)
-    } else {
-        Kind::Ratio
-    }
-}
-
-/// The same metric in the baseline, which may have it at another index.
-pub(super) fn twin_measure(baseline: &Header, measure: Measure, name: &str) -> Measure {
-    match measure {
-        Measure::Scored(_) => {
-            let index = baseline
-                .metrics
-                .iter()
-                .position(|metric| metric.name == name);
-            Measure::Scored(index.unwrap_or(usize::MAX))
-        }
-        other => other,
-    }
-}
-
-/// Scores of different scorers are never compared; the text says which scorer changed. Comparisons are no part of
-/// whether a trial passes.
-pub(super) fn change_of_scorer(now: &Header, before: &Header, measure: Measure) -> Option<String> {
-    let changed = |index: usize| {
-        let metric = &now.metrics[index];
-        match before
-            .metrics
-            .iter()
-            .find(|other| other.name == metric.name)
-        {
-            None => Some(format!("the baseline has no metric `{}`", metric.name)),
-            Some(other) if other.fingerprint != metric.fingerprint => Some(format!(
-                "the scorer of `{}` changed since the baseline",
-                metric.name
-            )),
-            Some(_) => None,
-        }
-    };
-    let own = |header: &Header| -> Vec<usize> {
-        let all = 0..header.metrics.len();
-        all.filter(|index| !header.compares(&header.metrics[*index].name))
-            .collect()
-    };
-    match measure {
-        Measure::ErrorRate => None,
-        Measure::Scored(index) => changed(index),
-        Measure::Pass if own(before).len() > own(now).len() => {
-            Some("the baseline has more scorers".to_owned())
-        }
-        Measure::Pass => own(now).into_iter().find_map(changed),
-    }
-}
-
 impl<'a> Measurement<'a> {
+    /// What was found at a look, which nothing is decided of yet.
+    pub(super) fn of(found: Found<'a>, sides: &Sides<'_, 'a>) -> Self {
+        Self {
+            name: found.name,
+            case: None,
+            unit: found.unit,
+            lower_is_better: found.lower_is_better,
+            kind: found.settings.kind,
+            rule: found.rule,
+            now: found.now,
+            before: found.before,
+            reduce: found.reduce,
+            compared: found.compared,
+            settings: found.settings,
+            calls: calls_of(sides.now),
+            not_comparable: found.not_comparable,
+            significant: false,
+            adjusted: None,
+            family: 0,
+            share: sides.look.share,
+            looked_at: sides.look.trials,
+            closed: false,
+            settled: found.settled,
+            rival: found.rival,
+        }
+    }
+
     /// Whether this is a member of the family of tests.
     pub(super) fn is_tested(&self) -> bool {
         self.rule.is_some() && self.compared.is_some() && self.settled.is_none()
@@ -522,13 +439,14 @@ impl<'a> Measurement<'a> {
         };
         let bounds = (self.unit == Unit::Share && self.now.is_incomplete()).then(|| {
             (
-                self.now.mean_with(0.0).unwrap_or(0.0),
-                self.now.mean_with(1.0).unwrap_or(1.0),
+                self.now.if_missing(false).unwrap_or(0.0),
+                self.now.if_missing(true).unwrap_or(1.0),
             )
         });
         let mut summary = MetricSummary {
             name: self.name,
             case: self.case,
+            reduce: self.reduce,
             unit: self.unit,
             lower_is_better: self.lower_is_better,
             now: self.now.estimate(self.kind, scope),

@@ -1,6 +1,6 @@
 //! Cases of which every trial must pass, which no statistics can excuse.
 
-use super::metric::{Measure, deciding_measure};
+use super::measure::{Measure, deciding_measure};
 use super::side::Side;
 use super::summary::{CaseSummary, MustPass};
 use crate::exchange::Outcome;

@@ -1,6 +1,6 @@
 //! What is allowed of each measure, as the header of its run has it.
 
-use super::metric::Measure;
+use super::measure::Measure;
 use crate::history::run::Header;
 use crate::plan::{ERROR_RATE, PASS};
 use crate::scorer::Unit;

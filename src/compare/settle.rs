@@ -8,7 +8,7 @@ use crate::stats::plan::{
     Errors, NoiseSplit, Trials, cases_to_add, gap, noise_split, trials_needed,
 };
 use crate::stats::real;
-use crate::stats::unit::{Kind, Scope};
+use crate::stats::unit::Scope;
 use crate::units::Cost;
 
 /// Trials a case that are worth their calls: beyond, more cases say more.
@@ -27,6 +27,8 @@ pub(super) struct Basis {
     trial_pairs: f64,
     /// The mean score of the baseline.
     baseline: f64,
+    /// Whether more trials of a case say more: not where they are reduced to one value.
+    trials_help: bool,
     /// Where the variation comes from; population scope only.
     split: Option<NoiseSplit>,
 }
@@ -42,7 +44,7 @@ pub(super) struct Calls {
 
 impl Basis {
     /// `None` where no unit is paired.
-    pub(super) fn of(units: &Units, kind: Kind, scope: Scope) -> Option<Self> {
+    pub(super) fn of(units: &Units, settings: &Settings, trials_help: bool) -> Option<Self> {
         let all = units.units();
         let paired: Vec<_> = all
             .iter()
@@ -61,7 +63,7 @@ impl Basis {
             total += unit.weight * unit.base.iter().sum::<f64>() / real(k0);
             weight += unit.weight;
         }
-        let (split, count) = match scope {
+        let (split, count) = match settings.scope {
             Scope::Suite => (None, paired.len()),
             Scope::Population => {
                 let mut clusters: Vec<u32> =
@@ -69,7 +71,7 @@ impl Basis {
                 let alone = paired.len() - clusters.len();
                 clusters.sort_unstable();
                 clusters.dedup();
-                let scaled = units.scaled(kind);
+                let scaled = units.scaled(settings.kind);
                 (noise_split(&scaled.units()), alone + clusters.len())
             }
         };
@@ -84,6 +86,7 @@ impl Basis {
             },
             trial_pairs: pairs,
             baseline: total / weight,
+            trials_help,
             split,
         })
     }
@@ -121,6 +124,9 @@ impl Basis {
     /// The standard error that trials shrink, and the gap that is left to it once the choice of cases has taken its
     /// part; `None` where that takes all, or is not known.
     fn by_trials(&self, scope: Scope, error: f64, gap: f64, errors: Errors) -> Option<(f64, f64)> {
+        if !self.trials_help {
+            return None;
+        }
         if scope == Scope::Suite {
             return Some((error, gap));
         }
@@ -138,10 +144,11 @@ impl Basis {
         let per_unit = wanted / real(self.units);
         let base = real(self.trials.base);
         let in_population = settings.scope == Scope::Population;
-        let banked = (!in_population && 2.0 * base > per_unit)
+        let by_trials = self.trials_help && !in_population;
+        let banked = (by_trials && 2.0 * base > per_unit)
             .then(|| per_unit * base / (2.0 * base - per_unit))
             .and_then(whole);
-        let both = (!in_population).then_some(per_unit).and_then(whole);
+        let both = by_trials.then_some(per_unit).and_then(whole);
         let present = if in_population {
             real(self.units)
         } else {

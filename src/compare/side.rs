@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::metric::Measure;
+use super::measure::Measure;
 use crate::exchange::Outcome;
 use crate::golden::Case;
 use crate::history::answers::TextDigest;

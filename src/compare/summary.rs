@@ -1,5 +1,7 @@
 //! Everything that a report may show, computed once. Reports write it and compute nothing.
 
+pub mod labels;
+
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -11,11 +13,13 @@ use crate::history::change::Change;
 use crate::history::run::{Git, Origin, Status};
 use crate::scorer::Unit;
 use crate::stats::floor::FloorMode;
+use crate::stats::reduce::Reducer;
 use crate::stats::unit::Scope;
 use crate::suite::quarantine::Quarantine;
 use crate::text::change;
 use crate::timeline::{Moved, Past, Timeline};
 use crate::units::Cost;
+use labels::LabelSummary;
 
 /// The version of the JSON form; a higher major version may have other meanings.
 pub const FORMAT: &str = "regauge-summary/1";
@@ -260,6 +264,9 @@ pub struct SubjectSummary<'a> {
     pub counts: Vec<(CaseVerdict, usize)>,
     /// Trials by outcome; those that did not occur are left out.
     pub outcomes: Vec<(Outcome, usize)>,
+    /// What labels were given to what, for each metric that gives some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<LabelSummary<'a>>,
     /// The groups of cases, the surest drop first; empty where there are not two.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupSummary<'a>>,
@@ -365,6 +372,9 @@ pub struct MetricSummary<'a> {
     pub name: &'a str,
     /// The critical case that it is about; `None`: all cases that count.
     pub case: Option<&'a str>,
+    /// How the trials of a case become one value, where they are not averaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reduce: Option<Reducer>,
     /// What its values are.
     pub unit: Unit,
     /// Whether less is better.

@@ -1,10 +1,12 @@
 //! What comparisons conclude, on small runs made by hand.
 
 use std::sync::{Arc, LazyLock};
+mod reduce;
+mod whole;
 
 use serde_json::json;
 
-use super::summary::{CaseVerdict, Estimate, Summary, Verdict};
+use super::summary::{CaseVerdict, Estimate, MetricSummary, Summary, Verdict};
 use super::{Compared, summarize};
 use crate::digest::Digest;
 use crate::exchange::{Answered, Failure, FailureKind, Outcome, Reply, Response, WireFormat};
@@ -69,6 +71,8 @@ fn header(id: &str, trials: usize) -> Header {
             lower_is_better: false,
             informational: false,
             fingerprint: Digest::of_bytes(b"exact"),
+            reduce: None,
+            labels: None,
             judge: None,
         }],
         gates: Vec::new(),
@@ -112,6 +116,7 @@ fn trial(case: usize, repeat: usize, outcome: char) -> TrialRecord {
         value: if passed { 1.0 } else { 0.0 },
         passed: Some(passed),
         note: None,
+        cells: Vec::new(),
     };
     TrialRecord {
         subject: 0,

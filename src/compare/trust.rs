@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::metric::Measure;
+use super::measure::Measure;
 use super::side::Side;
 use super::summary::Estimate;
 use crate::calibration::{Counts, Record};

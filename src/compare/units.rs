@@ -1,8 +1,9 @@
 //! What a comparison is made of: the trials of both sides, case by case or trajectory by trajectory.
 
-use super::metric::Measure;
+use super::measure::{Gauge, twin_measure};
 use super::side::{Side, same_input};
 use crate::history::run::TrialRecord;
+use crate::stats::reduce::Reducer;
 use crate::stats::trajectory::{Member, collapse};
 use crate::stats::unit::{Kind, Unit};
 use crate::suite::cluster::Sharing;
@@ -11,9 +12,26 @@ use crate::suite::cluster::Sharing;
 #[derive(Clone, Copy)]
 pub(super) struct Both<'s, 'a> {
     pub(super) now: &'s Side<'a>,
-    pub(super) measure: Measure,
+    pub(super) gauge: Gauge,
     pub(super) before: &'s Side<'a>,
-    pub(super) twin: Measure,
+    pub(super) twin: Gauge,
+}
+
+impl<'s, 'a> Both<'s, 'a> {
+    /// This run and its baseline, with a gauge of this run that has a name.
+    pub(super) fn of(
+        (now, before): (&'s Side<'a>, &'s Side<'a>),
+        name: &str,
+        gauge: Gauge,
+    ) -> Self {
+        let measure = twin_measure(&before.run.header, gauge.measure, name);
+        Self {
+            now,
+            gauge,
+            before,
+            twin: Gauge { measure, ..gauge },
+        }
+    }
 }
 
 /// On which scale more is better.
@@ -65,12 +83,12 @@ impl Units {
     ) -> Self {
         let Both {
             now,
-            measure,
+            gauge,
             before,
             twin,
         } = both;
-        let scores = |trials: &[TrialRecord], measure: Measure| {
-            let score = |trial| Some(direction.orient(measure.of(trial)?));
+        let scores = |trials: &[TrialRecord], gauge: Gauge| {
+            let score = |trial| Some(direction.orient(gauge.of(trial)?));
             trials.iter().map(score).collect::<Vec<Option<f64>>>()
         };
         let cases = now.counted().filter_map(|case| {
@@ -78,10 +96,10 @@ impl Units {
             let other = before.find(&source.id)?;
             let (trials, earlier) = (now.trials(case), before.trials(other));
             let is_paired = same_input(source, before.case(other))
-                && measure.concerns(trials)
-                && twin.concerns(earlier);
+                && gauge.measure.concerns(trials)
+                && twin.measure.concerns(earlier);
             is_paired.then(|| {
-                let cand = scores(trials, measure);
+                let cand = scores(trials, gauge);
                 PairedCase {
                     base: scores(earlier, twin),
                     cand: cand.into_iter().map(|score| score.or(missing)).collect(),
@@ -90,10 +108,15 @@ impl Units {
                 }
             })
         });
-        let list = match sharing {
+        let mut list: Vec<Owned> = match sharing {
             Sharing::Inputs => cases.map(PairedCase::alone).collect(),
             Sharing::Trajectory => collapsed(cases.collect(), direction.is_ratio),
         };
+        if let Some(reducer) = gauge.reduce {
+            for unit in &mut list {
+                unit.reduce(reducer, direction);
+            }
+        }
         Self { list }
     }
 
@@ -131,6 +154,20 @@ impl Units {
         self.list
             .iter()
             .flat_map(|unit| unit.base.iter().chain(&unit.cand).copied())
+    }
+}
+
+impl Owned {
+    /// One value of the trials of each side. As many of their first trials are taken on both as both have, so that the
+    /// two values come from the same distribution where nothing has changed: the best of eight is not the best of two.
+    fn reduce(&mut self, reducer: Reducer, direction: Direction) {
+        let both = self.base.len().min(self.cand.len());
+        for side in [&mut self.base, &mut self.cand] {
+            // To orient a value twice gives it back.
+            let values: Vec<f64> = side[..both].iter().map(|v| direction.orient(*v)).collect();
+            let one = reducer.of(&values).map(|value| direction.orient(value));
+            *side = one.into_iter().collect();
+        }
     }
 }
 

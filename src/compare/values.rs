@@ -1,6 +1,9 @@
 //! The values of one metric of one side, by case, in one block of memory.
 
-use super::metric::Measure;
+use std::iter::repeat_n;
+
+use super::amount::Amount;
+use super::measure::Gauge;
 use super::side::Side;
 use super::summary::Estimate;
 use super::units::numbered;
@@ -8,12 +11,13 @@ use crate::stats::floor::{Level, Scored, mean_level, rate_level};
 use crate::stats::interval::wilson;
 use crate::stats::moments::{mean, variance};
 use crate::stats::real;
+use crate::stats::reduce::Reducer;
 use crate::stats::trajectory::{Member, collapse};
 use crate::stats::unit::{Kind, Scope};
 use crate::suite::cluster::Sharing;
 
 /// The level of intervals that are shown.
-const CONFIDENCE: f64 = 0.90;
+pub(super) const CONFIDENCE: f64 = 0.90;
 
 /// The values of a metric by case; missing trials are left out.
 pub(super) struct Values {
@@ -24,25 +28,31 @@ pub(super) struct Values {
     clusters: Vec<Option<u32>>,
     /// All trials of cases that the metric is about, those without a value included.
     trials: usize,
-    /// The same by trajectory, where the cases of a cluster are one.
-    trajectories: Option<Box<Values>>,
+    /// How the trials of a case become one value, where they are not averaged.
+    reduce: Option<Reducer>,
+    /// The same as statistics take it, where that is another: by trajectory, where the cases of a cluster are one, and
+    /// with the trials of each reduced.
+    units: Option<Box<Values>>,
 }
 
 impl Values {
-    /// The values of the cases that count and that the measure is about.
-    pub(super) fn of(side: &Side<'_>, measure: Measure, sharing: Sharing) -> Self {
+    /// The values of the cases that count and that the gauge is about.
+    pub(super) fn of(side: &Side<'_>, gauge: Gauge, sharing: Sharing) -> Self {
         let mut found = Self::empty();
+        found.reduce = gauge.reduce;
         for case in side.counted() {
             let trials = side.trials(case);
-            if measure.concerns(trials) {
-                let scores = trials.iter().filter_map(|trial| measure.of(trial));
+            if gauge.measure.concerns(trials) {
+                let scores = trials.iter().filter_map(|trial| gauge.of(trial));
                 found.push(scores, side.case(case).weight, side.cluster(case));
                 found.trials += trials.len();
             }
         }
-        if sharing == Sharing::Trajectory {
-            found.trajectories = Some(Box::new(trajectories(side, measure)));
-        }
+        let collapsed = (sharing == Sharing::Trajectory).then(|| trajectories(side, gauge));
+        let reduced = gauge
+            .reduce
+            .map(|reducer| collapsed.as_ref().unwrap_or(&found).reduced(reducer));
+        found.units = reduced.or(collapsed).map(Box::new);
         found
     }
 
@@ -53,7 +63,8 @@ impl Values {
             weights: Vec::new(),
             clusters: Vec::new(),
             trials: 0,
-            trajectories: None,
+            reduce: None,
+            units: None,
         }
     }
 
@@ -66,7 +77,16 @@ impl Values {
 
     /// What statistics take for independent: trajectories where there are any, else cases.
     fn units(&self) -> &Self {
-        self.trajectories.as_deref().unwrap_or(self)
+        self.units.as_deref().unwrap_or(self)
+    }
+
+    /// One value of the trials of each unit, where there are enough of them.
+    fn reduced(&self, reducer: Reducer) -> Self {
+        let mut found = Self::empty();
+        for ((values, weight), cluster) in self.cases().zip(&self.clusters) {
+            found.push(reducer.of(values).into_iter(), weight, *cluster);
+        }
+        found
     }
 
     /// The values of each case, with the weight of the case.
@@ -108,20 +128,10 @@ impl Values {
         self.scores.iter().copied()
     }
 
-    /// Trials that have a value.
-    pub(super) fn count(&self) -> usize {
-        self.scores.len()
-    }
-
     /// The share of the cases that the metric is about which have no value; 0 where it is about none.
     pub(super) fn missing_share(&self) -> f64 {
         let missing = self.cases().filter(|(values, _)| values.is_empty()).count();
         real(missing) / real(self.ends.len().max(1))
-    }
-
-    /// Whether a trial has no value.
-    pub(super) fn is_incomplete(&self) -> bool {
-        self.scores.len() < self.trials
     }
 
     /// Equal weights and equal numbers of trials: a rate of passes in trials.
@@ -134,13 +144,47 @@ impl Values {
         })
     }
 
-    /// The mean with one-sided bounds at `alpha`, of the values as they are or turned round.
-    pub(super) fn level(
-        &self,
-        of: Kind,
-        at: Sight,
-        turned: Option<fn(f64) -> f64>,
-    ) -> Option<Level> {
+    /// The mean if every missing trial scored `value`.
+    fn mean_with(&self, value: f64) -> Option<f64> {
+        let trials_per_case = self.trials.checked_div(self.ends.len()).unwrap_or(0);
+        self.mean(|values| {
+            let missing = trials_per_case.saturating_sub(values.len());
+            match self.reduce {
+                Some(reducer) => {
+                    let filled = values.iter().copied().chain(repeat_n(value, missing));
+                    reducer.of(&filled.collect::<Vec<f64>>())
+                }
+                None => mean_of(values, missing, value),
+            }
+        })
+    }
+
+    /// The weighted mean over the cases that have one.
+    fn mean(&self, of_case: impl Fn(&[f64]) -> Option<f64>) -> Option<f64> {
+        let means = self
+            .cases()
+            .filter_map(|(values, weight)| Some((of_case(values)?, weight)));
+        let (sum, weights) = means.fold((0.0, 0.0), |(sum, weights), (mean, weight)| {
+            (sum + weight * mean, weights + weight)
+        });
+        (weights > 0.0).then(|| sum / weights)
+    }
+}
+
+impl Amount for Values {
+    fn count(&self) -> usize {
+        if self.reduce.is_some() {
+            self.units().scores.len()
+        } else {
+            self.scores.len()
+        }
+    }
+
+    fn is_incomplete(&self) -> bool {
+        self.scores.len() < self.trials
+    }
+
+    fn level(&self, of: Kind, at: Sight, turned: Option<fn(f64) -> f64>) -> Option<Level> {
         let units = self.units();
         let turn = turned.unwrap_or(|value| value);
         if of == Kind::Binary && at.scope == Scope::Suite && units.is_plain() {
@@ -170,8 +214,7 @@ impl Values {
         mean_level(&scored, kind, at.scope, at.alpha)
     }
 
-    /// The mean with its interval.
-    pub(super) fn estimate(&self, kind: Kind, scope: Scope) -> Option<Estimate> {
+    fn estimate(&self, kind: Kind, scope: Scope) -> Option<Estimate> {
         let units = self.units();
         if kind == Kind::Binary && scope == Scope::Suite && units.is_plain() {
             let passes = units.all().filter(|value| *value > 0.5).count();
@@ -206,21 +249,8 @@ impl Values {
         }
     }
 
-    /// The mean if every missing trial scored `value`.
-    pub(super) fn mean_with(&self, value: f64) -> Option<f64> {
-        let trials_per_case = self.trials.checked_div(self.ends.len()).unwrap_or(0);
-        self.mean(|values| mean_of(values, trials_per_case.saturating_sub(values.len()), value))
-    }
-
-    /// The weighted mean over the cases that have one.
-    fn mean(&self, of_case: impl Fn(&[f64]) -> Option<f64>) -> Option<f64> {
-        let means = self
-            .cases()
-            .filter_map(|(values, weight)| Some((of_case(values)?, weight)));
-        let (sum, weights) = means.fold((0.0, 0.0), |(sum, weights), (mean, weight)| {
-            (sum + weight * mean, weights + weight)
-        });
-        (weights > 0.0).then(|| sum / weights)
+    fn if_missing(&self, best: bool) -> Option<f64> {
+        self.mean_with(if best { 1.0 } else { 0.0 })
     }
 }
 
@@ -233,14 +263,14 @@ pub(super) struct Sight {
 }
 
 /// The values by trajectory: a trial counts where all of its cases have a value.
-fn trajectories(side: &Side<'_>, measure: Measure) -> Values {
+fn trajectories(side: &Side<'_>, gauge: Gauge) -> Values {
     let cases: Vec<usize> = side.counted().collect();
     let scores: Vec<Vec<Option<f64>>> = cases
         .iter()
         .map(|case| {
             side.trials(*case)
                 .iter()
-                .map(|trial| measure.of(trial))
+                .map(|trial| gauge.of(trial))
                 .collect()
         })
         .collect();

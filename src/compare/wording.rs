@@ -11,6 +11,7 @@ use crate::history::change::Change;
 use crate::plan::ERROR_RATE;
 use crate::scorer::Unit;
 use crate::stats::compare::Reason;
+use crate::stats::reduce::Reducer;
 use crate::stats::unit::Scope;
 use crate::units::count;
 
@@ -274,7 +275,12 @@ fn plain_sentence(
         );
     }
     let Some(now) = summary.now else {
-        return format!("{name} was not measured");
+        return match summary.reduce.map(Reducer::least) {
+            Some(least) if least > 1 => {
+                format!("{name} was not measured: no case has {least} usable trials")
+            }
+            _ => format!("{name} was not measured"),
+        };
     };
     if let Some(gate) = summary
         .gate
@@ -613,7 +619,10 @@ fn rounded(number: usize) -> usize {
 fn label(summary: &MetricSummary<'_>) -> String {
     match summary.case {
         Some(case) => format!("critical case {case} ({})", summary.name),
-        None => summary.name.to_owned(),
+        None => match summary.reduce {
+            Some(reducer) => format!("{} ({reducer})", summary.name),
+            None => summary.name.to_owned(),
+        },
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is allowed of each metric of a run: what its suite says, else defaults.
 
 use super::run::Header;
-use crate::plan::{ERROR_RATE, PASS};
+use crate::plan::{ERROR_RATE, Metric, PASS};
 use crate::scorer::Unit;
 use crate::suite::gate::{DEFAULT_TOLERANCE, GateRule};
 
@@ -25,8 +25,10 @@ impl Header {
             ERROR_RATE => Some((Unit::Share, true)),
             _ => {
                 let mut scored = self.metrics.iter();
-                let found = scored.find(|other| other.name == metric)?;
-                Some((found.unit, found.lower_is_better))
+                match scored.find(|other| other.name == metric) {
+                    Some(found) => Some((found.unit, found.lower_is_better)),
+                    None => self.is_whole(metric).then_some((Unit::Share, false)),
+                }
             }
         }
     }
@@ -36,6 +38,12 @@ impl Header {
     pub fn compares(&self, metric: &str) -> bool {
         let mut scored = self.metrics.iter().filter(|other| other.name == metric);
         scored.any(|metric| metric.judge.as_ref().is_some_and(|judge| judge.compares))
+    }
+
+    /// Whether a metric is one of the whole dataset, which is no mean over its cases.
+    fn is_whole(&self, metric: &str) -> bool {
+        let mut whole = self.metrics.iter().flat_map(Metric::whole);
+        whole.any(|other| other.name == metric)
     }
 
     /// What is allowed of a metric: what the suite says, else the default, so that none passes by silence. `None`: it

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::run::{Header, Run, TrialRecord};
 use crate::digest::Digest;
 use crate::golden::Case;
-use crate::plan::{ERROR_RATE, PASS};
+use crate::plan::{ERROR_RATE, Metric, PASS};
+use crate::stats::reduce::Reducer;
 
 /// One run of a suite as a point in time.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,12 +29,9 @@ pub struct SeriesMeans {
     pub metric: String,
     /// The weighted mean of `means`.
     pub value: f64,
-    /// The mean over the trials of each case, in the order of the cases; `None` where a case has no value.
+    /// The mean over the trials of each case, or what the metric reduces them to, in the order of the cases; `None` where a case has no value.
     pub means: Vec<Option<f64>>,
 }
-
-/// Sum and number of the values of a case.
-type Sum = (f64, u32);
 
 impl Point {
     /// A run as a point.
@@ -64,7 +62,7 @@ impl SeriesMeans {
             .chain([ERROR_RATE])
             .collect();
         let series = header.subjects.len() * names.len();
-        let mut sums: Vec<Vec<Sum>> = vec![vec![Sum::default(); run.cases.len()]; series];
+        let mut seen: Vec<Vec<Vec<f64>>> = vec![vec![Vec::new(); run.cases.len()]; series];
         // A case in quarantine and a trial that was drawn for a suspect belong to no mean.
         let is_counted: Vec<bool> = run
             .cases
@@ -76,15 +74,18 @@ impl SeriesMeans {
             .iter()
             .filter(|trial| !trial.fresh && is_counted[trial.case]);
         for trial in counted {
-            for (metric, value) in values(trial, header.metrics.len()) {
-                let sum = &mut sums[trial.subject * names.len() + metric][trial.case];
-                *sum = (sum.0 + value, sum.1 + 1);
+            for (metric, value) in values(trial, &header.metrics) {
+                seen[trial.subject * names.len() + metric][trial.case].push(value);
             }
         }
         let weights: Vec<f64> = run.cases.iter().map(|case| case.weight).collect();
-        let in_one = sums.iter().enumerate().filter_map(|(index, sums)| {
-            let mean = |(sum, count): &Sum| (*count > 0).then(|| sum / f64::from(*count));
-            let means: Vec<Option<f64>> = sums.iter().map(mean).collect();
+        let in_one = seen.iter().enumerate().filter_map(|(index, cases)| {
+            // The first name is `PASS`.
+            let place = (index % names.len()).checked_sub(1);
+            let metric = place.and_then(|place| header.metrics.get(place));
+            let reducer = metric.and_then(|metric| metric.reduce);
+            let one = |values: &Vec<f64>| reducer.unwrap_or(Reducer::Mean).of(values);
+            let means: Vec<Option<f64>> = cases.iter().map(one).collect();
             Some(Self {
                 subject: index / names.len(),
                 metric: names[index % names.len()].to_owned(),
@@ -96,15 +97,23 @@ impl SeriesMeans {
     }
 }
 
-/// The values of a trial, each with the index of its metric: 0 is [`PASS`], then come those of the scorers, of which
-/// there are `scorers`, then [`ERROR_RATE`].
-fn values(trial: &TrialRecord, scorers: usize) -> impl Iterator<Item = (usize, f64)> {
+/// The values of a trial, each with the index of its metric: 0 is [`PASS`], then come those of the scorers, `metrics`,
+/// then [`ERROR_RATE`]. Where passes are counted the value of a trial is whether it passes.
+fn values<'a>(
+    trial: &'a TrialRecord,
+    metrics: &'a [Metric],
+) -> impl Iterator<Item = (usize, f64)> + 'a {
     let share = |yes: bool| if yes { 1.0 } else { 0.0 };
     let passed = trial.passed().map(|passed| (0, share(passed)));
-    let scored = trial
-        .scores()
-        .map(|(metric, score)| (1 + metric, score.value));
-    let failed = (1 + scorers, share(trial.is_error()));
+    let scored = trial.scores().filter_map(move |(metric, score)| {
+        let reduce = metrics.get(metric).and_then(|metric| metric.reduce);
+        let value = match reduce.filter(|reducer| reducer.counts_passes()) {
+            Some(_) => share(score.passed?),
+            None => score.value,
+        };
+        Some((1 + metric, value))
+    });
+    let failed = (1 + metrics.len(), share(trial.is_error()));
     passed.into_iter().chain(scored).chain([failed])
 }
 

@@ -1,6 +1,6 @@
 //! The metrics that the scorers of a plan give.
 
-use super::{JudgeRecord, Metric};
+use super::{JudgeRecord, LabelRecord, Metric};
 use crate::digest::Digest;
 use crate::prompt::Prompt;
 use crate::scorer::Scorer;
@@ -28,6 +28,10 @@ impl Metrics {
             lower_is_better: scorer.lower_is_better(),
             informational: scorer.informational,
             fingerprint: scorer.fingerprint(),
+            reduce: scorer.reducer(),
+            labels: scorer
+                .labelling()
+                .map(|labelling| LabelRecord::of(&scorer.metric, labelling)),
             judge: scorer.asks().map(|asks| JudgeRecord {
                 alias: asks.alias.to_owned(),
                 model: asks.model.model.clone(),

@@ -1,5 +1,6 @@
 //! What reports say of gates and cases beside their verdicts, in the same words everywhere.
 
+use super::labels;
 use super::show::{change, drop};
 use crate::compare::summary::{
     CaseSummary, CaseVerdict, Estimate, MetricSummary, SubjectSummary, SuiteSummary, Verdict,
@@ -15,7 +16,10 @@ const NAMED: usize = 5;
 pub(super) fn name(metric: &MetricSummary<'_>) -> String {
     match metric.case {
         Some(case) => format!("critical {case}"),
-        None => metric.name.to_owned(),
+        None => match metric.reduce {
+            Some(reducer) => format!("{} ({reducer})", metric.name),
+            None => metric.name.to_owned(),
+        },
     }
 }
 
@@ -79,6 +83,7 @@ pub(super) fn notes(subject: &SubjectSummary<'_>) -> Vec<String> {
     notes.extend(subject.cause.iter().map(|cause| cause.sentence.clone()));
     notes.extend(subject.split.iter().map(|split| split.sentence.clone()));
     notes.extend(subject.canary.iter().map(|canary| canary.sentence.clone()));
+    notes.extend(subject.labels.iter().filter_map(labels::sentence));
     if !subject.critical.is_empty() {
         let holding = subject.critical.iter().filter(|case| passes(case));
         notes.push(format!(

@@ -13,7 +13,8 @@ use super::show::{
     case_mark, change, drop, estimate, head, interval, mark, one_line, passed, run_size,
     subject_facts, tolerance, visible,
 };
-use super::{facts, pick, show_time};
+use super::{facts, labels, pick, show_time};
+use crate::compare::summary::labels::LabelSummary;
 use crate::compare::summary::{
     CaseSummary, CaseVerdict, SubjectSummary, SuiteSummary, Summary, Verdict,
 };
@@ -300,6 +301,42 @@ fn metrics(page: &mut String, suite: &SuiteSummary<'_>, subject: &SubjectSummary
         let _ = writeln!(page, "- {}", escaped(&note));
     }
     page.push('\n');
+    for table in labels::tables(&subject.labels) {
+        matrix(page, table);
+    }
+}
+
+/// What labels were given to what.
+fn matrix(page: &mut String, table: &LabelSummary<'_>) {
+    let _ = writeln!(
+        page,
+        "<details><summary>What {} takes for what, in cases</summary>\n",
+        escaped(table.metric)
+    );
+    let titles = table.columns.iter().map(|name| code(name));
+    let titles: Vec<String> = std::iter::once("expected ↓ given →".to_owned())
+        .chain(titles)
+        .chain(labels::SCORES.map(str::to_owned))
+        .collect();
+    row(page, &titles);
+    let _ = writeln!(page, "|---|{}", "--:|".repeat(titles.len() - 1));
+    for of in &table.rows {
+        let counts = of.cells.iter().map(|cell| {
+            let change = labels::difference(cell);
+            let change = change.map_or_else(String::new, |change| format!(" ({change})"));
+            format!("{}{change}", labels::number(cell.now))
+        });
+        let scores = labels::scores(of).map(|(before, now)| match before {
+            Some(before) => format!("{before} → {now}"),
+            None => now,
+        });
+        let cells: Vec<String> = std::iter::once(code(of.label))
+            .chain(counts)
+            .chain(scores)
+            .collect();
+        row(page, &cells);
+    }
+    page.push_str("\n</details>\n\n");
 }
 
 /// Cases that got worse by the check that they fail, with differences.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::show::is_control;
 
 use crate::compare::cluster::clusters;
+use crate::compare::summary::labels::{Counted, LabelRow, LabelSummary};
 use crate::compare::summary::{
     CaseSummary, CaseVerdict, Chance, Estimate, Exit, FORMAT, GateSummary, GroupSummary,
     LimitVerdict, MetricSummary, MustPass, Passed, RunFacts, Settle, SubjectSummary, SuiteSummary,
@@ -21,6 +22,7 @@ use crate::history::change::Change;
 use crate::history::run::{Git, Origin, Status, TrialRecord};
 use crate::plan::{Grade, Graded, Metric};
 use crate::scorer::{Score, Unit};
+use crate::stats::confusion::LabelScores;
 use crate::stats::floor::FloorMode;
 use crate::stats::unit::Scope;
 use crate::suite::quarantine::Quarantine;
@@ -355,6 +357,7 @@ impl World {
             },
             counts,
             outcomes: vec![(Outcome::Ok, 3 * cases.len())],
+            labels: vec![label_table()],
             groups: groups(subject.verdict),
             cases,
         }
@@ -413,6 +416,8 @@ impl World {
             lower_is_better: false,
             informational: false,
             fingerprint: Digest::of_bytes(name.as_bytes()),
+            reduce: None,
+            labels: None,
             judge: None,
         });
         Trials::new(records, &[], Columns::new(&metrics, &metrics))
@@ -424,6 +429,7 @@ impl World {
             value,
             passed,
             note: note.clone(),
+            cells: Vec::new(),
         };
         let scores = [
             score(
@@ -878,6 +884,48 @@ fn moved() -> Moved {
     }
 }
 
+/// What a classification took for what, of twelve cases.
+fn label_table() -> LabelSummary<'static> {
+    let row = |label, now: [f64; 3], before: [f64; 3], scores: Option<[f64; 4]>| {
+        let scores = scores.map(|[support, precision, recall, f1]| LabelScores {
+            support,
+            precision,
+            recall,
+            f1,
+        });
+        let cells = now.into_iter().zip(before);
+        LabelRow {
+            label,
+            cells: cells
+                .map(|(now, before)| Counted {
+                    now,
+                    before: Some(before),
+                })
+                .collect(),
+            now: scores,
+            before: scores,
+        }
+    };
+    LabelSummary {
+        metric: "kind",
+        columns: vec!["refund", "<b>other</b>", "none of these"],
+        rows: vec![
+            row(
+                "refund",
+                [5.0, 2.5, 0.5],
+                [7.0, 1.0, 0.0],
+                Some([8.0, 5.0 / 6.0, 0.625, 5.0 / 7.0]),
+            ),
+            row(
+                "<b>other</b>",
+                [1.0, 3.0, 0.0],
+                [1.0, 3.0, 0.0],
+                Some([4.0, 6.0 / 11.0, 0.75, 12.0 / 19.0]),
+            ),
+        ],
+    }
+}
+
 fn estimate(value: f64, low: f64, high: f64) -> Estimate {
     Estimate { value, low, high }
 }
@@ -886,6 +934,7 @@ fn metric(name: &'static str, unit: Unit) -> MetricSummary<'static> {
     MetricSummary {
         name,
         case: None,
+        reduce: None,
         unit,
         lower_is_better: matches!(unit, Unit::Milliseconds | Unit::Usd),
         now: None,

@@ -180,6 +180,7 @@ impl<'a> Entry<'a> {
             "informational",
             "agreement",
             "tags",
+            "reduce",
             "negate",
             "normalize",
             "transform",

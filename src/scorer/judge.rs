@@ -7,7 +7,6 @@ mod ask;
 mod build;
 mod echo;
 mod fence;
-mod reduce;
 mod task;
 mod verdict;
 
@@ -17,7 +16,6 @@ use crate::workspace::params::PARAMS;
 use super::options::{COLUMN, COMMON, EXPECTED, GRADED, ONLY_IF, TRANSFORM};
 use super::registry::{Expects, Kind};
 use build::Source;
-use reduce::Reducer;
 use task::{Task, Weighing};
 
 /// What every judge has.
@@ -39,7 +37,7 @@ const ASKS: &[Field] = &[
     ),
     Field::optional(
         "reducer",
-        Shape::Choice(Reducer::NAMES),
+        Shape::Choice(build::REDUCERS),
         "how several votes become one score: the majority is the most frequent value, and of several the lowest \
          (default mean; majority for closed-qa)",
     ),

@@ -3,6 +3,8 @@
 use crate::shape::{Field, Shape};
 use crate::text::normalize::Step;
 
+use super::reduce::REDUCE;
+
 /// A text, or what stands for one.
 const SCALAR: Shape = Shape::OneOf(&[
     Shape::Text,
@@ -40,6 +42,7 @@ pub(super) const COMMON: &[Field] = &[
         Shape::OneOf(&[Shape::Text, Shape::List(&Shape::Text)]),
         "grades only cases with one of these tags (default: all cases)",
     ),
+    REDUCE,
 ];
 
 /// For scorers that ask a model.

@@ -178,6 +178,7 @@ impl Own {
             value: verdict.score,
             holds: enough.or(verdict.passed),
             note: verdict.explanation.filter(|text| !text.is_empty()),
+            cells: Vec::new(),
         }
     }
 }

@@ -6,8 +6,8 @@ use crate::shape::{Field, record_schema};
 
 use super::entry::Entry;
 use super::{
-    Built, answers, compose, fields, formats, judge, likeness, markup, matching, meaning, measure,
-    moderation, overlap, own, refusal, structure, style, tools,
+    Built, answers, compose, fields, formats, judge, labels, likeness, markup, matching, meaning,
+    measure, moderation, overlap, own, refusal, structure, style, tools,
 };
 
 /// All scorers, in the order of the documentation.
@@ -66,6 +66,8 @@ pub const KINDS: &[Kind] = &[
     answers::MATH,
     answers::LIST,
     answers::DATE,
+    labels::CLASSIFICATION,
+    labels::ENTITIES,
     style::LANGUAGE,
     style::FORBIDDEN,
     style::NO_PII,

@@ -12,6 +12,7 @@ mod compose;
 mod conformance;
 mod fields;
 mod formats;
+mod labels;
 mod overlap;
 mod properties;
 mod refusal;
@@ -790,6 +791,7 @@ fn a_score_reads_back_as_it_was_written() {
         value: 0.1 + 0.2,
         passed: Some(false),
         note: Some("expected \"a\"".into()),
+        cells: Vec::new(),
     };
     let text = serde_json::to_string(&score).unwrap();
     assert_eq!(serde_json::from_str::<Score>(&text).unwrap(), score);

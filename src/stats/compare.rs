@@ -305,7 +305,7 @@ fn bounds_of(estimate: &Estimate, settings: &Settings) -> Option<Interval> {
 }
 
 /// Moves the bounds so that they exclude zero exactly when the shuffle does.
-fn agreeing(bounds: Interval, shuffle: &Shuffle, level: f64) -> Interval {
+pub(super) fn agreeing(bounds: Interval, shuffle: &Shuffle, level: f64) -> Interval {
     let Interval { lower, upper } = bounds;
     Interval {
         lower: if shuffle.p_gain <= level + SLACK {

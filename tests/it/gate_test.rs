@@ -44,6 +44,31 @@ fn a_drop_against_the_baseline_ends_with_1_and_noise_does_not() {
 }
 
 #[test]
+fn a_case_counts_as_its_trials_are_reduced_to_one_value() {
+    let endpoint = Endpoint::start(Behaviour {
+        answers: Answers::Same(Completion::text("no")),
+        ..Behaviour::default()
+    });
+    let project = Project::new().workspace(&endpoint.url()).cases(20);
+    let suite = project.read("suites/words.yaml");
+    let suite = suite.replace("- exact", "- exact: { reduce: { pass-all: 3 } }");
+    project.write("suites/words.yaml", suite.replace("trials: 1", "trials: 3"));
+    let summary = project.run(&["run", "--json"]).expect_code(1).json();
+    let exact = metric(&summary, "exact");
+    assert_eq!(exact["reduce"], json!({"pass-all": 3}));
+    assert_eq!(exact["now"]["value"], json!(0.0));
+    // Fewer trials than it takes are no measurement, and no pass.
+    let summary = project.run(&["run", "--json", "--trials", "1"]);
+    let summary = summary.expect_code(3).json();
+    let exact = metric(&summary, "exact");
+    assert_eq!(
+        (&exact["verdict"], &exact["now"]),
+        (&json!("unmeasured"), &Value::Null)
+    );
+    insta::assert_snapshot!(exact["sentence"].as_str().unwrap(), @"exact (pass-all: 3) was not measured: no case has 3 usable trials");
+}
+
+#[test]
 fn an_open_verdict_ends_with_4_where_that_was_asked_for() {
     let endpoint = Endpoint::start(Behaviour::default());
     let project = Project::new().workspace(&endpoint.url()).cases(3);

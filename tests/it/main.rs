@@ -27,6 +27,7 @@ mod injection_test;
 mod judge_kinds_test;
 mod judge_test;
 mod judges;
+mod labels_test;
 mod limits_test;
 mod looks_test;
 mod matrix_test;

@@ -32,6 +32,7 @@ pub(super) fn table(checked: &Checked) -> String {
                     ASSUMED_DISAGREEMENT * 100.0
                 ),
                 Noise::Unknown => "no run with two trials a case yet".to_owned(),
+                Noise::Unforeseen => "what is no mean of trials is not foretold".to_owned(),
             },
         ]);
     }

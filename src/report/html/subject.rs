@@ -3,12 +3,13 @@
 use minijinja::Value;
 use serde::Serialize;
 
-use super::super::facts;
 use super::super::show::{change, estimate, interval, points, subject_facts, tolerance, value};
+use super::super::{facts, labels};
 use super::chart;
 use super::data::group_number;
 use super::order::Order;
 use super::page::{Count, Pill, pill, shown_line, tally};
+use crate::compare::summary::labels::LabelSummary;
 use crate::compare::summary::{LimitVerdict, MetricSummary, SubjectSummary, Verdict};
 
 /// A subject.
@@ -22,6 +23,37 @@ pub(super) struct Subject {
     notes: Vec<String>,
     tally: Vec<Count>,
     groups: Vec<Group>,
+    matrices: Vec<Matrix>,
+}
+
+/// What labels were given to what.
+#[derive(Serialize)]
+struct Matrix {
+    metric: String,
+    has_before: bool,
+    columns: Vec<String>,
+    rows: Vec<MatrixRow>,
+}
+
+#[derive(Serialize)]
+struct MatrixRow {
+    label: String,
+    cells: Vec<MatrixCell>,
+    scores: Vec<MatrixScore>,
+}
+
+#[derive(Serialize)]
+struct MatrixCell {
+    count: String,
+    change: Option<String>,
+    is_right: bool,
+    is_empty: bool,
+}
+
+#[derive(Serialize)]
+struct MatrixScore {
+    before: Option<String>,
+    now: String,
 }
 
 /// A group of cases.
@@ -97,6 +129,35 @@ impl Subject {
                         .map_or_else(|| "–".to_owned(), |found| points(found.value)),
                 })
                 .collect(),
+            matrices: labels::tables(&subject.labels).map(Matrix::of).collect(),
+        }
+    }
+}
+
+impl Matrix {
+    fn of(table: &LabelSummary<'_>) -> Self {
+        let rows = table.rows.iter().map(|row| {
+            let cells = table.columns.iter().zip(&row.cells);
+            MatrixRow {
+                label: shown_line(row.label),
+                cells: cells
+                    .map(|(column, cell)| MatrixCell {
+                        count: labels::number(cell.now),
+                        change: labels::difference(cell),
+                        is_right: *column == row.label,
+                        is_empty: cell.now <= 0.0,
+                    })
+                    .collect(),
+                scores: labels::scores(row)
+                    .map(|(before, now)| MatrixScore { before, now })
+                    .into(),
+            }
+        });
+        Self {
+            metric: shown_line(table.metric),
+            has_before: table.has_before(),
+            columns: table.columns.iter().map(|name| shown_line(name)).collect(),
+            rows: rows.collect(),
         }
     }
 }

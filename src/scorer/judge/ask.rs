@@ -9,12 +9,12 @@ use super::super::asking::{Asks, Hearing, Judged, Outlook, Question, Replies, To
 use super::super::{OrMissing, Reading, Rule, Subject, Turn, Values, stand_in};
 use super::build::Source;
 use super::fence::{Fence, disarmed};
-use super::reduce::Reducer;
 use super::task::{Form, Pick, Said, Task, record};
 use super::verdict;
 use crate::exchange::task::Task as Kind;
 use crate::exchange::{Call, Message, OutputSchema, Params, Request};
 use crate::prompt::Prompt;
+use crate::stats::reduce::Reducer;
 use crate::workspace::model::Model;
 
 /// Parts that one call decides on, at most.
@@ -465,6 +465,7 @@ impl Judge {
             value,
             holds,
             note: Some(note).filter(|note| !note.is_empty()),
+            cells: Vec::new(),
         }
     }
 

@@ -8,18 +8,20 @@ use crate::document::Node;
 use crate::document::Source as Text;
 use crate::error::{Problems, Result};
 use crate::prompt::{self, Prompt, PromptRef};
+use crate::stats::reduce::Reducer;
 use crate::workspace::params::read_params;
 
 use super::super::Built;
 use super::super::entry::Entry;
 use super::ask::{Judge, Rival};
-use super::reduce::Reducer;
 use super::task::{Criterion, Task, Weighing};
 
 /// The scale of a criterion that names none.
 const SCALE: (i64, i64) = (1, 5);
 /// The worth of the choices A to E of `factuality`.
 const WORTH: [f64; 5] = [0.4, 0.6, 1.0, 0.0, 1.0];
+/// How several votes may become one score.
+pub(super) const REDUCERS: &[&str] = &["mean", "median", "majority", "min", "max"];
 /// The column that holds sources.
 const CONTEXT: &str = "context";
 
@@ -42,6 +44,14 @@ const PROMPTS: &[(&str, &str)] = &[
     ),
     ("context-recall", include_str!("prompts/context-recall.md")),
 ];
+
+/// The reducer of a name. Among votes, which need not be 0 or 1, the majority is the most frequent value.
+fn reducer_named(name: &str) -> Option<Reducer> {
+    match name {
+        "majority" => Some(Reducer::Mode),
+        other => Reducer::named(other),
+    }
+}
 
 /// What is parted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,9 +100,9 @@ fn build(
         Task::Score(_) if entry.get("steps").is_none() => Some(built_in("geval-steps")?),
         _ => None,
     };
-    let reducer = entry.text("reducer").and_then(Reducer::named);
+    let reducer = entry.text("reducer").and_then(reducer_named);
     let default = match task {
-        Task::YesNo => Reducer::Majority,
+        Task::YesNo => Reducer::Mode,
         _ => Reducer::Mean,
     };
     let own = read_params(entry.get("params"));

@@ -627,3 +627,27 @@ fn assertions_of_others_mean_the_same_here() {
 fn metrics_of_others_are_the_same_here() {
     check_rows("metrics.jsonl", metric, 430);
 }
+
+#[test]
+fn reducers_of_others_are_the_same_here() {
+    let Some(rows) = rows_of("metrics.jsonl") else {
+        println!("skipped: no metrics.jsonl");
+        return;
+    };
+    let reducers = rows.iter().filter(|row| row["metric"] == json!("reducer"));
+    let mut agree = 0;
+    for row in reducers {
+        let tries = || usize::try_from(row["params"]["k"].as_u64().unwrap()).unwrap();
+        let reducer = match row["params"]["name"].as_str().unwrap() {
+            "pass_at" => Reducer::PassAt(tries()),
+            "pass_k" => Reducer::PassAll(tries()),
+            name => Reducer::named(name).unwrap(),
+        };
+        // A trial that was not scored is missing.
+        let trials = row["output"].as_array().unwrap().iter();
+        let scored: Vec<f64> = trials.filter_map(Value::as_f64).collect();
+        assert_eq!(reducer.of(&scored), row["expected"].as_f64(), "{row}");
+        agree += 1;
+    }
+    assert_eq!(agree, 8);
+}
