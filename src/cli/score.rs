@@ -13,6 +13,7 @@ use crate::error::{Diagnostic, Error, Place, Result};
 use crate::exchange::{Finish, Response, ToolCall, Usage};
 use crate::scorer::{self, Answer, Scorer, Surroundings, Target};
 use crate::units::Cost;
+use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
 pub(super) struct ScoreArgs {
@@ -69,14 +70,18 @@ struct Line {
     id: Option<Value>,
 }
 
-pub(super) fn run(args: &ScoreArgs, console: &Console) -> Result<Exit> {
+pub(super) fn run(
+    args: &ScoreArgs,
+    workspace: Option<&Workspace>,
+    console: &Console,
+) -> Result<Exit> {
     let Some(path) = &args.cases else {
         let (scorer, output) = (
             args.scorer.as_deref().unwrap_or_default(),
             args.output.clone().unwrap_or_default(),
         );
         let expected = args.expected.clone().map(Value::String);
-        let scorer = compile(Source::new("--scorer", scorer))?;
+        let scorer = compile(workspace, Source::new("--scorer", scorer))?;
         let line = Line {
             output,
             expected,
@@ -113,7 +118,7 @@ pub(super) fn run(args: &ScoreArgs, console: &Console) -> Result<Exit> {
                 );
                 cache = Some((
                     line.scorer.clone(),
-                    compile(Source::new(name, scorer_text(&line.scorer)))?,
+                    compile(workspace, Source::new(name, scorer_text(&line.scorer)))?,
                 ));
             }
             if let Some((_, scorer)) = &cache {
@@ -142,7 +147,7 @@ fn parse(source: &Source, content: &str, start: usize) -> Result<Line> {
     })
 }
 
-fn compile(source: Source) -> Result<Scorer> {
+fn compile(workspace: Option<&Workspace>, source: Source) -> Result<Scorer> {
     let document = Document::parse(source)?;
     let load = |path: &str, _: &Place| {
         let text = std::fs::read_to_string(path).map_err(|error| {
@@ -161,7 +166,7 @@ fn compile(source: Source) -> Result<Scorer> {
     };
     let surroundings = Surroundings {
         load: &load,
-        workspace: None,
+        workspace,
         cases: &[],
     };
     scorer::compile(&document, &document.root, &surroundings)
