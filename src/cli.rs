@@ -246,7 +246,12 @@ fn dispatch(cli: &Cli, context: &Context, console: &Console) -> Result<Exit> {
         Command::Import(args) => import::run(args, &workspace()?, console),
         Command::Endpoint(args) => endpoint::run(args, &workspace()?, console),
         Command::Judge(args) => judge::run(args, &workspace()?, console),
-        Command::Score(args) => score::run(args, console),
+        Command::Score(args) => {
+            let is_inside =
+                cli.global.workspace.is_some() || Workspace::find(&context.folder).is_ok();
+            let workspace = is_inside.then(workspace).transpose()?;
+            score::run(args, workspace.as_ref(), console)
+        }
         Command::Scorers(args) => scorers::run(args, console),
         Command::Schema(args) => Ok(schema::run(args, console)),
         Command::Completions(args) => Ok(completions::run(args, console)),

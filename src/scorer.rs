@@ -408,7 +408,9 @@ impl Scorer {
         };
         match self.step_text(target, answer, text, &hearing) {
             Step::Done(assessed) => assessed.result,
-            Step::Ask(_) => Err("a model has to be asked for it".to_owned()),
+            Step::Ask(_) => {
+                Err("a model has to be asked for it, which `regauge run` does".to_owned())
+            }
         }
     }
 

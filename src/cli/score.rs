@@ -14,6 +14,7 @@ use crate::exchange::{Finish, Response, ToolCall, Usage};
 use crate::scorer::{self, Answer, Score, Scorer, Surroundings, Target};
 use crate::stats::confusion::Table;
 use crate::units::Cost;
+use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
 pub(super) struct ScoreArgs {
@@ -71,14 +72,18 @@ struct Line {
     id: Option<Value>,
 }
 
-pub(super) fn run(args: &ScoreArgs, console: &Console) -> Result<Exit> {
+pub(super) fn run(
+    args: &ScoreArgs,
+    workspace: Option<&Workspace>,
+    console: &Console,
+) -> Result<Exit> {
     let Some(path) = &args.cases else {
         let (scorer, output) = (
             args.scorer.as_deref().unwrap_or_default(),
             args.output.clone().unwrap_or_default(),
         );
         let expected = args.expected.clone().map(Value::String);
-        let scorer = compile(Source::new("--scorer", scorer))?;
+        let scorer = compile(workspace, Source::new("--scorer", scorer))?;
         let line = Line {
             output,
             expected,
@@ -96,13 +101,13 @@ pub(super) fn run(args: &ScoreArgs, console: &Console) -> Result<Exit> {
             Exit::Pass
         });
     };
-    grade_all(&input::read(path, "the cases")?, console)?;
+    grade_all(&input::read(path, "the cases")?, workspace, console)?;
     Ok(Exit::Pass)
 }
 
 /// Grades every line of a file. Where a scorer gives labels, a line with the measures of all lines follows that have it
 /// one after another.
-fn grade_all(source: &Source, console: &Console) -> Result<()> {
+fn grade_all(source: &Source, workspace: Option<&Workspace>, console: &Console) -> Result<()> {
     let mut start = 0;
     let mut batch: Option<Batch> = None;
     for text in source.text.split_inclusive('\n') {
@@ -116,7 +121,11 @@ fn grade_all(source: &Source, console: &Console) -> Result<()> {
             } else {
                 finish(batch.as_ref(), console);
                 let number = source.text[..start].lines().count() + 1;
-                Batch::new(&line.scorer, format!("{}:{number}", source.file))?
+                let scorer = Source::new(
+                    format!("{}:{number}", source.file),
+                    scorer_text(&line.scorer),
+                );
+                Batch::new(&line.scorer, compile(workspace, scorer)?)
             };
             let score = batch.insert(current).grade(&line);
             console.line(&score.to_string());
@@ -143,14 +152,13 @@ struct Batch {
 }
 
 impl Batch {
-    fn new(written: &Value, name: String) -> Result<Self> {
-        let scorer = compile(Source::new(name, scorer_text(written)))?;
+    fn new(written: &Value, scorer: Scorer) -> Self {
         let labels = scorer.labelling().map(|labelling| labelling.labels.len());
-        Ok(Self {
+        Self {
             written: written.clone(),
             table: labels.map(Table::new),
             scorer,
-        })
+        }
     }
 
     fn grade(&mut self, line: &Line) -> Value {
@@ -197,7 +205,7 @@ fn parse(source: &Source, content: &str, start: usize) -> Result<Line> {
     })
 }
 
-fn compile(source: Source) -> Result<Scorer> {
+fn compile(workspace: Option<&Workspace>, source: Source) -> Result<Scorer> {
     let document = Document::parse(source)?;
     let load = |path: &str, _: &Place| {
         let text = std::fs::read_to_string(path).map_err(|error| {
@@ -216,7 +224,7 @@ fn compile(source: Source) -> Result<Scorer> {
     };
     let surroundings = Surroundings {
         load: &load,
-        workspace: None,
+        workspace,
         cases: &[],
     };
     scorer::compile(&document, &document.root, &surroundings)

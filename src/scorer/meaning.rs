@@ -19,19 +19,27 @@ use crate::shape::{Field, Shape};
 
 mod distance;
 mod embedder;
+mod matrix;
+mod tokenizer;
 
 use distance::Distance;
-use embedder::{Embedder, Prepared};
+use embedder::{Embedder, Prepared, Vector};
 
 /// Why there is no score where no one may be asked.
-const UNASKED: &str = "the model was not asked for vectors";
+const UNASKED: &str = "no one was asked for vectors";
 
 /// Where vectors come from, and how they are compared.
 const VECTORS: &[Field] = &[
-    Field::required(
+    Field::optional(
         "model",
         Shape::Text,
         "the model that makes the vectors, by its alias in regauge.yaml",
+    ),
+    Field::optional(
+        "files",
+        Shape::Text,
+        "in place of `model`: a folder of the workspace with the files tokenizer.json and model.safetensors of a small \
+         model, which is read without a call",
     ),
     Field::optional(
         "by",
@@ -49,7 +57,9 @@ pub(super) const SIMILAR: Kind = Kind {
                  by `dot` (the product, which is the same for vectors of length 1), or by `euclidean`, 1 / (1 + the \
                  distance). What lies below 0 counts as 0, and above 1 as 1. Of several expected texts the nearest \
                  counts. A blank answer is like a blank text alone, and nothing is asked for it. Each text is asked for \
-                 once in a run, however often it occurs. What a model takes for near differs from model to model: see \
+                 once in a run, however often it occurs. With `files` no one is asked: the vector of a text is \
+                 the mean of those of its pieces (one matrix and a byte-pair tokenizer, such as WordLlama's), which is \
+                 fast and blind to the order of words. What a model takes for near differs from model to model: see \
                  the values of a run before setting a threshold. Gives the numbers of promptfoo (similar), but for what \
                  lies outside of 0 and 1, and with a threshold on the value for `euclidean` too.",
     main: Some("model"),
@@ -141,13 +151,13 @@ impl Rule for Similar {
             Ok(vectors) => vectors,
             Err(turn) => return turn,
         };
-        let nearest = self.distance.nearest(vectors.own, &vectors.others);
+        let nearest = self.distance.nearest(&vectors.own, &vectors.others);
         let reading = nearest.map(|(at, value)| {
             Reading::graded(value, self.threshold, || {
                 format!("wanted what means {}", quoted(&texts[at], SHOWN))
             })
         });
-        Turn::Done(reading, Some(vectors.judged))
+        Turn::Done(reading, vectors.judged)
     }
 
     fn read(&self, _: &Subject<'_>) -> OrMissing<Reading> {
@@ -155,11 +165,11 @@ impl Rule for Similar {
     }
 
     fn asks(&self) -> Option<Asks<'_>> {
-        Some(self.embedder.asks())
+        self.embedder.asks()
     }
 
     fn sample(&self) -> Option<Request> {
-        Some(self.embedder.sample())
+        self.embedder.sample()
     }
 
     fn identity(&self, written: Value) -> Value {
@@ -236,11 +246,11 @@ impl Nearest {
         Ok(own)
     }
 
-    fn reading(&self, own: &[usize], answer: &[f32], all: &[&[f32]]) -> OrMissing<Reading> {
+    fn reading(&self, own: &[usize], answer: &[f32], all: &[Vector<'_>]) -> OrMissing<Reading> {
         let (mut at, value) = self.distance.nearest(answer, all)?;
         for place in own {
             // One that is as near as the nearest is the nearest too.
-            if self.distance.nearness(answer, all[*place])? >= value {
+            if self.distance.nearness(answer, &all[*place])? >= value {
                 at = *place;
             }
         }
@@ -284,8 +294,8 @@ impl Rule for Nearest {
         }
         match self.embedder.vectors(subject.text, &self.prepared, hearing) {
             Ok(vectors) => Turn::Done(
-                self.reading(&own, vectors.own, &vectors.others),
-                Some(vectors.judged),
+                self.reading(&own, &vectors.own, &vectors.others),
+                vectors.judged,
             ),
             Err(turn) => turn,
         }
@@ -296,11 +306,11 @@ impl Rule for Nearest {
     }
 
     fn asks(&self) -> Option<Asks<'_>> {
-        Some(self.embedder.asks())
+        self.embedder.asks()
     }
 
     fn sample(&self) -> Option<Request> {
-        Some(self.embedder.sample())
+        self.embedder.sample()
     }
 
     fn identity(&self, written: Value) -> Value {

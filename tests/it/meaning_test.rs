@@ -264,3 +264,74 @@ fn a_filter_is_asked_about_each_answer_once() {
     {"value":null,"passed":null,"note":"no category `sloth` among violence, hate"}
     "#);
 }
+
+/// The files of a model with a vector of two numbers for each of `a` and `b`.
+fn with_files(project: Project) -> Project {
+    let tokenizer = json!({
+        "normalizer": null,
+        "pre_tokenizer": null,
+        "model": {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": []},
+    });
+    let header =
+        json!({"vectors": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}}).to_string();
+    let mut matrix = u64::try_from(header.len()).unwrap().to_le_bytes().to_vec();
+    matrix.extend(header.bytes());
+    matrix.extend(
+        [1.0_f32, 0.0, 0.0, 1.0]
+            .iter()
+            .flat_map(|number| number.to_le_bytes()),
+    );
+    project.write("vectors/model.safetensors", matrix);
+    project.file("vectors/tokenizer.json", &tokenizer.to_string())
+}
+
+#[test]
+fn vectors_are_made_from_files_without_a_call() {
+    let endpoint = endpoint();
+    let scorers = "  - similar: { files: vectors, threshold: 0.9 }\n  \
+                   - nearest-golden: { files: vectors }\n  \
+                   - any: { of: [exact, { similar: { files: vectors, threshold: 0.9 } }] }\n";
+    let cases = [
+        ("aaab", json!("aa")),
+        ("b", json!("ab")),
+        ("xyz", json!("bb")),
+    ];
+    let project = with_files(project(&endpoint, scorers, &cases));
+    let output = project.run(&["run", "--json"]);
+    let summary = output.json();
+    assert_eq!(
+        rounded(&scores(&summary, "similar")),
+        [Some(0.949), Some(0.707), None]
+    );
+    assert_eq!(
+        scores(&summary, "nearest-golden"),
+        [Some(1.0), Some(0.0), None]
+    );
+    assert_eq!(scores(&summary, "any"), [Some(1.0), Some(0.0), None]);
+    assert!(
+        output.stdout.contains("no piece of the text has a vector"),
+        "{output}"
+    );
+    assert_eq!(endpoint.calls(), 6, "the answers alone are asked for");
+    let scorer = "similar: { files: vectors }";
+    let scored = project.run(&[
+        "score",
+        "--scorer",
+        scorer,
+        "--output",
+        "ab",
+        "--expected",
+        "ba",
+    ]);
+    assert_eq!(scored.expect_code(0).stdout, "graded 1.0\n");
+    let asking = project.run(&[
+        "score",
+        "--scorer",
+        "similar: other",
+        "--output",
+        "a",
+        "--expected",
+        "b",
+    ]);
+    insta::assert_snapshot!(asking.expect_code(2).stdout, @"cannot be graded: a model has to be asked for it, which `regauge run` does");
+}

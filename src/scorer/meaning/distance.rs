@@ -1,6 +1,7 @@
 //! How near two vectors are.
 
 use super::super::OrMissing;
+use super::embedder::Vector;
 
 /// A way to compare vectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,7 @@ impl Distance {
         }
         let value = match self {
             Self::Cosine => {
-                let lengths = dot(left, left).sqrt() * dot(right, right).sqrt();
+                let lengths = (dot(left, left) * dot(right, right)).sqrt();
                 if lengths <= 0.0 {
                     return Err("a vector without a length has no direction".to_owned());
                 }
@@ -55,7 +56,7 @@ impl Distance {
     }
 
     /// The nearest of these vectors, which are some, with its nearness; of equal ones the first.
-    pub(super) fn nearest(self, of: &[f32], others: &[&[f32]]) -> OrMissing<(usize, f64)> {
+    pub(super) fn nearest(self, of: &[f32], others: &[Vector<'_>]) -> OrMissing<(usize, f64)> {
         let mut nearest: Option<(usize, f64)> = None;
         for (at, other) in others.iter().enumerate() {
             let value = self.nearness(of, other)?;
@@ -106,7 +107,7 @@ mod tests {
 
     #[test]
     fn of_equally_near_vectors_the_first_is_the_nearest() {
-        let others: [&[f32]; 3] = [&[0.0, 1.0], &[2.0, 0.0], &[1.0, 0.0]];
+        let others = [[0.0, 1.0], [2.0, 0.0], [1.0, 0.0]].map(|one| Vector::from(one.to_vec()));
         let nearest = Distance::Cosine.nearest(&[1.0, 0.0], &others);
         assert_eq!(nearest.map(|(at, _)| at), Ok(1));
         assert!(Distance::Cosine.nearest(&[1.0], &[]).is_err());
