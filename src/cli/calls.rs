@@ -175,7 +175,7 @@ fn warn_of_cost(orders: &[Order], options: &Options, console: &Console) {
             Against::Order(_) => true,
             Against::Part => false,
         };
-        order.plan.forecast_cost(has_rival)
+        order.plan.forecasts(has_rival).known_cost()
     };
     let warn = |what: &str, cost: Cost, left: Cost| {
         if cost > left {

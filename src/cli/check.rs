@@ -18,7 +18,7 @@ use crate::history::baseline;
 use crate::history::run::Header;
 use crate::history::store::History;
 use crate::plan::Plan;
-use crate::plan::forecast::{Forecast, JudgeForecast};
+use crate::plan::forecast::{Forecast, Forecasts};
 use crate::provider::price;
 use crate::suite::quarantine::Quarantine;
 use crate::units::{Cost, count};
@@ -40,9 +40,7 @@ struct Checked {
     header: Header,
     /// What each gate will be able to see, subject by subject.
     gates: Vec<Foresight>,
-    forecasts: Vec<Forecast>,
-    /// Whether there is a baseline, whose answers a judge may compare with.
-    has_rival: bool,
+    forecasts: Forecasts,
 }
 
 pub(super) fn run(args: &CheckArgs, workspace: &Workspace, console: &Console) -> Result<Exit> {
@@ -58,12 +56,10 @@ pub(super) fn run(args: &CheckArgs, workspace: &Workspace, console: &Console) ->
     for checked in &all {
         console.print(&checked.show());
     }
-    let subjects = all.iter().flat_map(|checked| &checked.forecasts);
-    let calls: usize = subjects.map(|forecast| forecast.calls).sum();
-    let of_judges = all.iter().flat_map(Checked::judges);
-    let of_judges: usize = of_judges.map(|judge| judge.forecast.calls).sum();
-    let mut costs = all.iter().flat_map(Checked::all_calls);
-    let cost = costs.try_fold(Cost::ZERO, |sum, calls| Some(sum + calls.cost?));
+    let calls = all.iter().map(|checked| checked.forecasts.calls());
+    let (calls, of_judges) = calls.fold((0, 0), |sum, own| (sum.0 + own.0, sum.1 + own.1));
+    let mut costs = all.iter().flat_map(|checked| checked.forecasts.costs());
+    let cost = costs.try_fold(Cost::ZERO, |sum, cost| Some(sum + cost?));
     let money = match cost {
         Some(cost) => format!("at most {cost} by the prices of {}", price::table_date()),
         None => "cost unknown: a price or a token limit is missing".to_owned(),
@@ -100,10 +96,7 @@ async fn checked(workspace: &Workspace, plans: Vec<Plan>) -> Result<(Vec<Checked
         };
         let baseline = choice.and_then(|choice| choice.run);
         all.push(Checked {
-            forecasts: (0..plan.subjects.len())
-                .map(|subject| plan.forecast(subject))
-                .collect(),
-            has_rival: baseline.is_some(),
+            forecasts: plan.forecasts(baseline.is_some()),
             gates: foresee(&header, &plan.dataset.cases, baseline.as_ref()),
             header,
             plan,
@@ -117,22 +110,11 @@ async fn checked(workspace: &Workspace, plans: Vec<Plan>) -> Result<(Vec<Checked
 }
 
 impl Checked {
-    /// The calls of judges, metric by metric.
-    fn judges(&self) -> Vec<JudgeForecast<'_>> {
-        self.plan.judge_forecasts(self.has_rival)
-    }
-
-    /// All calls, of subjects and of judges.
-    fn all_calls(&self) -> Vec<Forecast> {
-        let judges = self.judges().into_iter().map(|judge| judge.forecast);
-        self.forecasts.iter().copied().chain(judges).collect()
-    }
-
     fn warnings(&self) -> Vec<String> {
         let expired = self.header.quarantine_expired.iter();
         let mut warnings: Vec<String> = expired.map(Quarantine::warning).collect();
         warnings.extend(gates::warnings(self));
-        let cost = self.plan.forecast_cost(self.has_rival);
+        let cost = self.forecasts.known_cost();
         if let Some(limit) = self.plan.suite.budget.filter(|limit| cost > *limit) {
             let suite = &self.plan.suite.name;
             warnings.push(format!(
@@ -156,13 +138,13 @@ impl Checked {
             "answer tokens",
             "cost at most",
         ]);
-        for (subject, forecast) in plan.subjects.iter().zip(&self.forecasts) {
+        for (subject, forecast) in plan.subjects.iter().zip(&self.forecasts.subjects) {
             let model = format!("{} ({})", subject.alias, subject.model.model);
             table.add_row(self.row([subject.prompt.label(), model], "", forecast));
         }
-        for judge in self.judges() {
+        for judge in &self.forecasts.judges {
             let metric = format!("judge of {}", plan.metrics[judge.metric].name);
-            let model = &plan.judges[judge.alias].model.model;
+            let model = &plan.judges[&judge.alias].model.model;
             let model = format!("{} ({model})", judge.alias);
             table.add_row(self.row([metric, model], "≤ ", &judge.forecast));
         }
@@ -208,15 +190,15 @@ impl Checked {
         let subjects: Vec<serde_json::Value> = plan
             .subjects
             .iter()
-            .zip(&self.forecasts)
+            .zip(&self.forecasts.subjects)
             .map(|(subject, forecast)| {
                 let prompt = ("prompt", subject.prompt.label());
                 calls_to_json(prompt, &subject.alias, forecast)
             })
             .collect();
-        let judges = self.judges().into_iter().map(|judge| {
+        let judges = self.forecasts.judges.iter().map(|judge| {
             let metric = ("metric", plan.metrics[judge.metric].name.clone());
-            calls_to_json(metric, judge.alias, &judge.forecast)
+            calls_to_json(metric, &judge.alias, &judge.forecast)
         });
         json!({
             "suite": plan.suite.name,

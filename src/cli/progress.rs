@@ -86,9 +86,12 @@ impl<'a> Display<'a> {
     }
 
     fn begin(&mut self, calls: usize, known: usize) {
-        self.calls = calls;
-        self.started = Instant::now();
-        self.said = self.started;
+        if self.calls == 0 {
+            self.started = Instant::now();
+            self.said = self.started;
+        }
+        // Looks follow one another, and judges the answers: what they call adds up.
+        self.calls += calls;
         if calls == 0 || self.mode == ProgressMode::None {
             return;
         }
@@ -99,7 +102,9 @@ impl<'a> Display<'a> {
         };
         self.console
             .note(&format!("{}{known}", crate::units::count(calls, "call")));
-        if self.mode == ProgressMode::Live {
+        if let Some(bar) = &self.bar {
+            bar.set_length(self.calls as u64);
+        } else if self.mode == ProgressMode::Live {
             let style = ProgressStyle::with_template("{bar:24} {pos}/{len} {msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar =

@@ -132,6 +132,7 @@ pub fn too_many_gates(header: &Header) -> Option<usize> {
     let gated = Measure::all(header)
         .into_iter()
         .filter(|measure| name_of(header, *measure) != ERROR_RATE)
+        .filter(|measure| !header.compares(name_of(header, *measure)))
         .filter(|measure| header.gate_of(name_of(header, *measure)).is_some())
         .count();
     (gated > MANY_GATES).then_some(gated)

@@ -6,11 +6,12 @@ use serde::Serialize;
 use super::measure::Measure;
 use super::side::Side;
 use super::summary::Estimate;
-use crate::calibration::{Counts, Record};
+use crate::calibration::{ADVISED, Counts, Record};
 use crate::history::run::Header;
 use crate::stats::judge::{Trust as Lambda, rogan_gladen};
 use crate::stats::moments::mean;
 use crate::stats::{Interval, real};
+use crate::units::count;
 
 /// The level of the intervals, as of all that reports show.
 const CONFIDENCE: f64 = 0.90;
@@ -171,6 +172,15 @@ impl Trust {
             sentences.push(format!(
                 "{metric}: by their labels and the judge's scores together people would give {}",
                 interval(sharpened)
+            ));
+        }
+        let is_low = |slice: &&Slice| slice.ac1.is_some_and(|ac1| ac1.high < ADVISED);
+        for slice in self.slices.iter().filter(is_low) {
+            sentences.push(format!(
+                "{metric}: on {} the judge agrees too little with people (AC1 at most {:.2}, {})",
+                slice.name,
+                slice.ac1.map_or(0.0, |ac1| ac1.high),
+                count(slice.labels, "label")
             ));
         }
         if let (Some(youden), Some(shrunken)) = (self.youden, self.shrunken_tolerance) {

@@ -23,13 +23,22 @@ pub struct Forecast {
     pub cost: Option<Cost>,
 }
 
+/// What all calls of a plan are expected to cost.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Forecasts {
+    /// Those of each subject.
+    pub subjects: Vec<Forecast>,
+    /// Those of each judge.
+    pub judges: Vec<JudgeForecast>,
+}
+
 /// What the calls of a judge are expected to cost, over all subjects.
 #[derive(Debug, Clone, PartialEq)]
-pub struct JudgeForecast<'a> {
+pub struct JudgeForecast {
     /// Index into [`Plan::metrics`].
     pub metric: usize,
     /// The alias of the model that judges.
-    pub alias: &'a str,
+    pub alias: String,
     /// Its calls, as if all that it waits for passed and no reply were known. The prompts hold answers as long as their
     /// limit allows; where there is none, the cost is not known.
     pub forecast: Forecast,
@@ -49,8 +58,18 @@ struct Tally<'a> {
 }
 
 impl Plan {
-    /// What the calls of a subject are expected to cost if no verdict closes before the last look.
-    pub fn forecast(&self, subject: usize) -> Forecast {
+    /// What all calls are expected to cost if no verdict closes before the last look. `has_rival`: whether there are
+    /// answers of a baseline that judges may compare with.
+    pub fn forecasts(&self, has_rival: bool) -> Forecasts {
+        Forecasts {
+            subjects: (0..self.subjects.len())
+                .map(|subject| self.forecast(subject))
+                .collect(),
+            judges: self.judge_forecasts(has_rival),
+        }
+    }
+
+    fn forecast(&self, subject: usize) -> Forecast {
         let repeats = u64::from(self.sampling.most());
         let calls = self.dataset.cases.len() * self.sampling.most() as usize;
         let requests =
@@ -69,9 +88,8 @@ impl Plan {
         }
     }
 
-    /// What each judge is expected to cost at most: all trials are judged, by all votes and in all orders. `has_rival`:
-    /// whether there are answers of a baseline to compare with.
-    pub fn judge_forecasts(&self, has_rival: bool) -> Vec<JudgeForecast<'_>> {
+    /// All trials are judged, by all votes and in all orders.
+    fn judge_forecasts(&self, has_rival: bool) -> Vec<JudgeForecast> {
         let mut tallies: BTreeMap<(usize, &str), Tally<'_>> = BTreeMap::new();
         if self.judges.is_empty() {
             return Vec::new();
@@ -103,18 +121,34 @@ impl Plan {
         found
             .map(|((metric, alias), tally)| JudgeForecast {
                 metric,
-                alias,
+                alias: alias.to_owned(),
                 forecast: tally.forecast(),
             })
             .collect()
     }
+}
 
-    /// What all calls of subjects and judges may cost, as far as that is known.
-    pub fn forecast_cost(&self, has_rival: bool) -> Cost {
-        let subjects = (0..self.subjects.len()).map(|subject| self.forecast(subject));
-        let judges = self.judge_forecasts(has_rival).into_iter();
-        let all = subjects.chain(judges.map(|judge| judge.forecast));
-        all.filter_map(|forecast| forecast.cost)
+impl Forecasts {
+    /// The calls of subjects, and those of judges at most.
+    pub fn calls(&self) -> (usize, usize) {
+        let judges = self.judges.iter().map(|judge| judge.forecast.calls);
+        (
+            self.subjects.iter().map(|forecast| forecast.calls).sum(),
+            judges.sum(),
+        )
+    }
+
+    /// What each of them may cost; `None` where that is not known.
+    pub fn costs(&self) -> impl Iterator<Item = Option<Cost>> {
+        let judges = self.judges.iter().map(|judge| judge.forecast);
+        let all = self.subjects.iter().copied().chain(judges);
+        all.map(|forecast| forecast.cost)
+    }
+
+    /// What all of them may cost, as far as that is known.
+    pub fn known_cost(&self) -> Cost {
+        self.costs()
+            .flatten()
             .fold(Cost::ZERO, |sum, cost| sum + cost)
     }
 }

@@ -154,8 +154,8 @@ pub(super) fn iso_time(milliseconds: i64) -> String {
         .map_or_else(|_| String::new(), |at| format!("{at:.3}"))
 }
 
-/// The size of a run and what it cost: `204 cases × 5 trials`, `$3.79`, and what of it the calls of judges cost. Where trials are added look by look, the calls
-/// that were not needed too.
+/// The size of a run and what it cost: `204 cases × 5 trials`, `$3.79`, and what of it the calls of judges cost. Where
+/// trials are added look by look, the calls that were not needed too.
 pub(super) fn run_size(run: &RunFacts<'_>) -> Vec<String> {
     let trials = count(run.trials_per_case as usize, "trial");
     let most = if run.is_adaptive { "up to " } else { "" };

@@ -99,7 +99,9 @@ impl<'a> Window<'a> {
     /// The metrics of the subjects of the newest run, in its order, each in all runs that have it.
     pub(super) fn courses(&self) -> Vec<Course<'a>> {
         let header = &self.newest().header;
+        // What compares with a baseline that changes has no level of its own.
         let scored = header.metrics.iter().map(|metric| metric.name.as_str());
+        let scored = scored.filter(|name| !header.compares(name));
         let names: Vec<&str> = [PASS]
             .into_iter()
             .chain(scored)

@@ -125,7 +125,13 @@ fn a_judge_that_agrees_too_little_is_warned_of_where_no_agreement_is_asked() {
     project
         .run(&["judge", "calibrate", "labels.jsonl"])
         .expect_code(0);
-    let suite = project.run(&["run", "--json"]).json()["suites"][0].clone();
+    let output = project.run(&["run", "--json"]);
+    let said = said_of_judges(&output);
+    assert!(
+        said.contains("helpful: on late the judge agrees too little with people (AC1 at most 0."),
+        "{said}"
+    );
+    let suite = output.json()["suites"][0].clone();
     let warnings = suite["warnings"].to_string();
     assert!(
         warnings.contains(

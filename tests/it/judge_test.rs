@@ -191,6 +191,7 @@ fn what_judges_cost_is_told_apart_from_what_the_answers_cost() {
     let endpoint = endpoint(|_| scored(4));
     let project = project(&endpoint, HELPFUL);
     let output = project.run(&["run", "--json", "--report", "markdown,html"]);
+    assert!(output.stderr.contains("\n10/10 calls"), "{output}");
     let run = output.json()["suites"][0]["run"].clone();
     let (all, judges) = (run["cost_usd"].as_f64().unwrap(), &run["judging_cost_usd"]);
     let judges = judges.as_f64().unwrap();

@@ -28,7 +28,8 @@ pub(super) struct Found {
     without_verdict: usize,
     /// Labelled answers on which as many people say one as the other.
     divided: usize,
-    /// Answers of the run that the judge passes, and that it has judged.
+    /// First answers to the cases of the run that the judge passes, and that it has judged. Further answers to a case are
+    /// not independent of the first.
     passes: (usize, usize),
     /// The largest drop that is accepted of its metric; `None` where it is itself a comparison.
     tolerance: Option<f64>,
@@ -60,9 +61,8 @@ pub(super) fn compare(run: &Run, metric: usize, labels: &ByAnswer<'_>) -> Result
         ));
     }
     let is_scored = labels.values().flatten().all(|label| label.score.is_some());
-    let passed: Vec<bool> = run
-        .trials
-        .iter()
+    let first = run.trials.iter().filter(|trial| trial.repeat == 1);
+    let passed: Vec<bool> = first
         .filter_map(|trial| trial.score(metric)?.passed)
         .collect();
     if passed.is_empty() && !is_scored {
