@@ -2,6 +2,7 @@
 
 mod allowed;
 pub mod baseline;
+pub mod batch;
 pub mod change;
 pub mod ownership;
 pub mod parts;

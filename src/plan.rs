@@ -3,6 +3,7 @@
 //! Everything that can go wrong with what people wrote goes wrong here. What the plan holds is in a fixed order:
 //! subjects as the suite names them, cases as the dataset has them.
 
+mod batching;
 pub mod grading;
 mod metrics;
 pub mod selection;
@@ -276,8 +277,9 @@ impl Plan {
         })
     }
 
-    /// What the calls of a subject are expected to cost if no verdict closes before the last look.
-    pub fn forecast(&self, subject: usize) -> Forecast {
+    /// What the calls of a subject are expected to cost if no verdict closes before the last look, each by itself or in
+    /// batches.
+    pub fn forecast(&self, subject: usize, in_batches: bool) -> Forecast {
         let repeats = u64::from(self.sampling.most());
         let calls = self.dataset.cases.len() * self.sampling.most() as usize;
         let requests =
@@ -294,6 +296,7 @@ impl Plan {
             ..Usage::default()
         };
         let cost = subject.price.as_ref().and_then(|price| price.cost(&usage));
+        let cost = cost.map(|cost| if in_batches { cost.half() } else { cost });
         Forecast {
             calls,
             input_tokens,

@@ -175,7 +175,7 @@ fn grade(scorer: &Scorer, line: &Line) -> Value {
     };
     let answer = Answer {
         response: &response,
-        latency_ms: line.latency_ms.unwrap_or(f64::NAN),
+        latency_ms: line.latency_ms,
         first_token_ms: line.first_token_ms,
         cost: line.cost_usd.and_then(Cost::from_usd),
     };

@@ -359,7 +359,7 @@ fn trial_summary<'a>(
         scores,
         latency_ms: response
             .and(trial.answer.as_ref())
-            .map(|answer| answer.latency_ms),
+            .and_then(|answer| answer.latency_ms),
         cost: trial.cost,
         tokens: (usage.input, usage.output),
         attempts: trial.answer.as_ref().map_or(0, |answer| answer.attempts),

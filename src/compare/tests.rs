@@ -43,6 +43,7 @@ fn header(id: &str, trials: usize) -> Header {
         reason: None,
         rescored_from: None,
         reuse: false,
+        batch: false,
         trials: u32::try_from(trials).unwrap(),
         sampling: None,
         part: None,
@@ -131,9 +132,10 @@ fn trial(case: usize, repeat: usize, outcome: char) -> TrialRecord {
         answer: Some(Answered {
             reply,
             attempts: 1,
-            latency_ms: 1.0,
+            latency_ms: Some(1.0),
             first_token_ms: None,
             sent_at: 0,
+            batch: false,
         }),
     }
 }

@@ -1,7 +1,7 @@
 //! What the scorers of a plan say of an answer, and what some of them have to ask first.
 
 use super::{Grade, Graded, Plan};
-use crate::exchange::Answered;
+use crate::exchange::{Answered, Reply};
 use crate::prompt::Prompt;
 use crate::scorer::asking::{Assessed, Hearing, Judged, Question, Replies, Step, Told};
 use crate::scorer::{Answer, Scorer, Target};
@@ -104,8 +104,8 @@ impl Plan {
     }
 
     /// The scorers of a case with their metrics, those that ask a model behind the others; those that compare only where
-    /// there is something to compare with. A scorer of the case takes
-    /// the place of the suite's scorer of the same metric.
+    /// there is something to compare with, and those that measure time not where an answer has none of its own. A scorer
+    /// of the case takes the place of the suite's scorer of the same metric.
     fn applicable(&self, given: &Given<'_>) -> Vec<(usize, &Scorer)> {
         let (case, is_alone) = (given.case, given.rival.is_none());
         let own = self
@@ -121,6 +121,7 @@ impl Plan {
         let mut scorers: Vec<(usize, &Scorer)> = general
             .chain(own)
             .filter(|(_, scorer)| scorer.applies_to(tags) && !(scorer.compares() && is_alone))
+            .filter(|(metric, _)| !(given.answered.batch && self.metrics[*metric].unit.is_time()))
             .map(|(metric, scorer)| (*metric, scorer))
             .collect();
         if !self.judges.is_empty() {
@@ -197,10 +198,10 @@ impl Plan {
             if let (Some(price), Some(Told::Answered { answer, .. })) =
                 (price, replies.get(call.address))
             {
-                call.cost = match answer.reply.response() {
-                    Some(response) => price.cost(&response.usage),
+                call.cost = match answer.reply {
+                    Reply::Response(_) => price.paid(answer),
                     // A failed call costs nothing.
-                    None => Some(Cost::ZERO),
+                    Reply::Failure(_) => Some(Cost::ZERO),
                 };
             }
         }

@@ -8,7 +8,7 @@ mod table;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::exchange::{Usage, WireFormat};
+use crate::exchange::{Answered, Usage, WireFormat};
 use crate::units::Cost;
 
 pub use table::{listed, table_date};
@@ -102,6 +102,13 @@ impl Price {
         })?;
         let rounded = (units + TOKENS_PER_RATE / 2) / TOKENS_PER_RATE;
         u64::try_from(rounded).ok().map(Cost::from_picodollars)
+    }
+
+    /// What was paid for a call: for one that came with a batch half of its cost, by the rule of the endpoints that take
+    /// batches. `None` where there is no answer, or its cost is not known.
+    pub fn paid(&self, answered: &Answered) -> Option<Cost> {
+        let cost = self.cost(&answered.reply.response()?.usage)?;
+        Some(if answered.batch { cost.half() } else { cost })
     }
 
     fn is_free(&self) -> bool {
