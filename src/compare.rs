@@ -307,11 +307,16 @@ fn facts(run: &Run) -> RunFacts<'_> {
         is_adaptive: header.sampling().is_adaptive(),
         outcomes: outcomes.into_iter().collect(),
         live: live.len(),
+        batched: live.iter().filter(|trial| is_batched(trial)).count(),
         saved: saved(run),
         confirming: run.trials.iter().filter(|trial| trial.fresh).count(),
         judging: judging.len(),
         cost,
     }
+}
+
+fn is_batched(trial: &TrialRecord) -> bool {
+    trial.answer.as_ref().is_some_and(|answer| answer.batch)
 }
 
 /// The calls that a run made of judges, each once.

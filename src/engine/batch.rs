@@ -67,6 +67,9 @@ pub enum News {
     },
 }
 
+/// What a step on the way of a batch came to, or what ended the way.
+type Step<T> = std::result::Result<T, End>;
+
 /// All that the batches of one endpoint share.
 struct Desk {
     shared: Arc<Shared>,

@@ -282,6 +282,7 @@ impl World {
             is_adaptive: false,
             outcomes: vec![(Outcome::Ok, 3 * cases - 3), (Outcome::Timeout, 3)],
             live: 3 * cases,
+            batched: 0,
             saved: 0,
             confirming: 0,
             judging: 0,

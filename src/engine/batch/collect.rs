@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::{Desk, News, Slot, Ticket, failed};
+use super::{Desk, News, Slot, Step, Ticket, failed};
 use crate::digest::Digest;
 use crate::engine::keeper::Receipt;
 use crate::engine::receive::{Lines, Refused};
@@ -54,7 +54,7 @@ enum Cut {
 
 impl Desk {
     /// Looks at a batch until it has ended, each time after a longer wait.
-    pub(super) async fn until_ended(&self, id: &str) -> std::result::Result<batch::End, End> {
+    pub(super) async fn until_ended(&self, id: &str) -> Step<batch::End> {
         let http = self.protocol.look(id);
         let first = self.batching.poll;
         let (mut wait, mut failures, mut seen) = (first, 0, None);
@@ -94,11 +94,7 @@ impl Desk {
     }
 
     /// Keeps the results of a batch that has ended, and gives up the calls without one.
-    pub(super) async fn collect(
-        &self,
-        ticket: &mut Ticket,
-        ended: batch::End,
-    ) -> Result<std::result::Result<(), End>> {
+    pub(super) async fn collect(&self, ticket: &mut Ticket, ended: batch::End) -> Result<Step<()>> {
         let mut reading = Reading {
             names: names(&ticket.batch),
             never: HashMap::new(),
@@ -138,7 +134,7 @@ impl Desk {
         ticket: &mut Ticket,
         path: &Path,
         reading: &mut Reading,
-    ) -> Result<std::result::Result<(), End>> {
+    ) -> Result<Step<()>> {
         let mut attempts = 0;
         loop {
             reading.strange = 0;
@@ -246,11 +242,7 @@ impl Desk {
     }
 
     /// Waits for the end of a batch that may be ours, and looks whether its results are.
-    pub(super) async fn is_ours(
-        &self,
-        batch: &Batch,
-        remote: &str,
-    ) -> std::result::Result<bool, End> {
+    pub(super) async fn is_ours(&self, batch: &Batch, remote: &str) -> Step<bool> {
         let names = names(batch);
         for path in &self.until_ended(remote).await?.results {
             let mut attempts = 0;
@@ -295,12 +287,7 @@ impl Desk {
     }
 
     /// Waits before the next attempt; an error where none is left.
-    pub(super) async fn pause(
-        &self,
-        attempts: u32,
-        refused: &Refused,
-        what: &str,
-    ) -> std::result::Result<(), End> {
+    pub(super) async fn pause(&self, attempts: u32, refused: &Refused, what: &str) -> Step<()> {
         let Refused { failure, wait } = refused;
         if !failure.retryable || attempts > self.lane.endpoint.retries {
             return Err(failed(what, failure));

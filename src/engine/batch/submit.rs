@@ -1,15 +1,17 @@
 //! Submits a batch once: after an attempt that may have come through, the endpoint is asked whether it did.
 
-use super::Desk;
+use super::{Desk, Step};
 use crate::engine::End;
 use crate::engine::receive::Refused;
 use crate::error::Result;
-use crate::exchange::{Failure, FailureKind, Request};
+use crate::exchange::{Failure, FailureKind, Outcome, Request};
 use crate::history::batch::Batch;
 use crate::provider::batch::{Parcel, State, Submission, read_upload};
 
 /// How far the clocks of an endpoint and of this machine may lie apart, in milliseconds.
 const CLOCKS_APART: i64 = 3_600_000;
+/// Pages of batches that are looked through; an endpoint that ignores where a page shall begin has no last one.
+const MOST_PAGES: usize = 100;
 /// What cannot be had of an endpoint, in words.
 const NOT_SUBMITTED: &str = "the batch could not be submitted";
 const NO_LIST: &str = "the batches of the endpoint could not be listed";
@@ -22,7 +24,7 @@ impl Desk {
         batch: &Batch,
         parcel: &Parcel,
         sample: &Request,
-    ) -> Result<std::result::Result<String, End>> {
+    ) -> Result<Step<String>> {
         let mut file = None;
         let mut attempts = 0;
         let end = loop {
@@ -60,29 +62,23 @@ impl Desk {
     }
 
     /// Makes the next step of a submission.
-    async fn step(
-        &self,
-        submission: &Submission<'_>,
-    ) -> std::result::Result<std::result::Result<Sent, Refused>, End> {
+    async fn step(&self, submission: &Submission<'_>) -> Step<std::result::Result<Sent, Refused>> {
         let endpoint = &self.lane.endpoint;
         if submission.file.is_none()
             && let Some(upload) = self.protocol.upload(submission.parcel)
         {
-            let uploaded = endpoint.post(&upload, read_upload);
+            let uploaded = endpoint.post(upload, read_upload);
             return Ok(self.shared.unless_over(uploaded).await?.map(Sent::File));
         }
         let http = self.protocol.submit(submission);
-        let submitted = endpoint.post(&http, |reply| self.protocol.read_state(reply));
+        let submitted = endpoint.post(http, |reply| self.protocol.read_state(reply));
         let submitted = self.shared.unless_over(submitted).await?;
         Ok(submitted.map(|state| Sent::Batch(state.id)))
     }
 
     /// Looks for a batch of ours whose id we were never told. Where batches bear names, it is the one with our name.
     /// Where they do not, each that may be ours is waited for, since only its results say whose it is.
-    pub(super) async fn find(
-        &self,
-        batch: &Batch,
-    ) -> Result<std::result::Result<Option<String>, End>> {
+    pub(super) async fn find(&self, batch: &Batch) -> Result<Step<Option<String>>> {
         let recent = match self.recent(batch.noted_at).await {
             Ok(recent) => recent,
             Err(end) => return Ok(Err(end)),
@@ -106,11 +102,11 @@ impl Desk {
     }
 
     /// The batches that were made since a moment, in milliseconds since 1970.
-    async fn recent(&self, since: i64) -> std::result::Result<Vec<State>, End> {
+    async fn recent(&self, since: i64) -> Step<Vec<State>> {
         let since = (since - CLOCKS_APART) / 1000;
         let mut recent = Vec::new();
         let mut after: Option<String> = None;
-        let mut attempts = 0;
+        let (mut pages, mut attempts) = (0, 0);
         loop {
             let http = self.protocol.list(after.as_deref());
             let endpoint = &self.lane.endpoint;
@@ -124,13 +120,19 @@ impl Desk {
                 }
             };
             attempts = 0;
+            pages += 1;
             let is_old = |state: &State| state.created_at.is_some_and(|at| at < since);
             let has_old = states.iter().any(is_old);
             recent.extend(states.into_iter().filter(|state| !is_old(state)));
-            match next {
-                // An endpoint that ignores where a page shall begin would give the same one for ever.
-                Some(next) if !has_old && after.as_ref() != Some(&next) => after = Some(next),
-                _ => return Ok(recent),
+            after = next.filter(|_| !has_old);
+            if after.is_none() {
+                return Ok(recent);
+            }
+            if pages == MOST_PAGES {
+                return Err(End {
+                    outcome: Outcome::ProviderError,
+                    reason: format!("{NO_LIST}: there is no end of them").into(),
+                });
             }
         }
     }

@@ -19,12 +19,13 @@ impl Endpoint {
     /// Posts a body and reads the reply.
     pub(in crate::engine) async fn post<T>(
         &self,
-        http: &HttpRequest,
+        mut http: HttpRequest,
         read: impl FnOnce(&HttpReply<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Refused> {
+        let body = std::mem::take(&mut http.body);
         #[expect(clippy::cast_precision_loss, reason = "a time limit")]
-        let transfer = Duration::from_secs_f64(http.body.len() as f64 / SLOWEST);
-        let sent = self.send(http, true)?.body(http.body.clone());
+        let transfer = Duration::from_secs_f64(body.len() as f64 / SLOWEST);
+        let sent = self.send(&http, true)?.body(body);
         let received = within(self.timeout + transfer, receive_whole(sent)).await;
         self.read_with(received, read)
     }
@@ -108,10 +109,8 @@ impl Endpoint {
         read.map_err(|refused| self.scrub_refused(refused))
     }
 
-    fn scrub_refused(&self, refused: Refused) -> Refused {
-        Refused {
-            failure: self.scrub_failure(&refused.failure),
-            ..refused
-        }
+    fn scrub_refused(&self, mut refused: Refused) -> Refused {
+        refused.failure = self.scrub_failure(&refused.failure);
+        refused
     }
 }

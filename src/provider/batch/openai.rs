@@ -45,15 +45,14 @@ fn target(path: &Path) -> String {
     format!("/v1{}", path.rest)
 }
 
-/// The form with the file. What parts it is the digest of the file, which cannot stand in it.
+/// The form with the file. What parts it is the digest of its calls, which cannot stand in them.
 fn upload(parcel: &Parcel) -> HttpRequest {
-    let file = parcel.body();
-    let boundary = Digest::of_bytes(&file);
+    let boundary = Digest::of_bytes(&parcel.bytes);
     let purpose = "content-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n";
     let head = "content-disposition: form-data; name=\"file\"; filename=\"batch.jsonl\"\r\n\
                 content-type: application/jsonl\r\n\r\n";
     let mut body = format!("--{boundary}\r\n{purpose}--{boundary}\r\n{head}").into_bytes();
-    body.extend_from_slice(&file);
+    parcel.write(&mut body);
     body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
     let kind = format!("multipart/form-data; boundary={boundary}");
     HttpRequest {

@@ -14,6 +14,9 @@ pub(crate) enum Format {
     Anthropic,
 }
 
+/// Makes the lines of results of the calls.
+type MakesResults = dyn Fn(&Results<'_>) -> Vec<String> + Send;
+
 /// What the house does with its batches.
 pub(crate) struct Conduct {
     /// Looks at a batch, after which it has ended.
@@ -23,7 +26,7 @@ pub(crate) struct Conduct {
     /// The errors of a batch of OpenAI.
     pub(crate) errors: Value,
     /// Its results.
-    pub(crate) results: Box<dyn Fn(&Results<'_>) -> Vec<String> + Send>,
+    pub(crate) results: Box<MakesResults>,
     /// What becomes of the first requests whose lines begin so, before anything else happens; each once.
     pub(crate) faults: Vec<(&'static str, Fault)>,
     /// Whether the next submission is taken, and never answered.
@@ -73,7 +76,7 @@ impl Results<'_> {
                     "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
                     "usage": {"prompt_tokens": 40, "completion_tokens": 10, "total_tokens": 50},
                 });
-                self.reply(id, 200, &body)
+                reply(id, 200, &body)
             }
             Format::Anthropic => {
                 let message = json!({
@@ -86,13 +89,12 @@ impl Results<'_> {
             }
         }
     }
+}
 
-    /// The line of OpenAI with this reply to a call.
-    pub(crate) fn reply(&self, id: &Value, status: u16, body: &Value) -> String {
-        let response = json!({"status_code": status, "request_id": "req_1", "body": body});
-        json!({"id": "batch_req_1", "custom_id": id, "response": response, "error": null})
-            .to_string()
-    }
+/// The line of OpenAI with this reply to a call.
+pub(crate) fn reply(id: &Value, status: u16, body: &Value) -> String {
+    let response = json!({"status_code": status, "request_id": "req_1", "body": body});
+    json!({"id": "batch_req_1", "custom_id": id, "response": response, "error": null}).to_string()
 }
 
 /// What the user says in a call.
@@ -174,8 +176,8 @@ impl House {
         let waited = self
             .taken
             .wait_timeout_while(self.state(), patience, is_none);
-        let (_, waited) = waited.expect("no request makes it panic");
-        assert!(!waited.timed_out(), "no batch came");
+        let waited = waited.expect("no request makes it panic");
+        assert!(!waited.1.timed_out(), "no batch came");
     }
 
     /// A batch of somebody else with as many calls as the first one, and newer.

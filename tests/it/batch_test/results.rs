@@ -1,6 +1,6 @@
 //! What becomes of everything that an endpoint may say of a batch.
 
-use super::house::{Results, said_in};
+use super::house::{Results, reply, said_in};
 use super::{Conduct, Fault, Format, House, RESUME, RUN, Value, json, outcomes, project, trials};
 
 /// A house whose results are these.
@@ -38,11 +38,11 @@ fn every_line_of_openai_ends_as_an_outcome() {
                 "word 2" => {
                     let error =
                         json!({"error": {"message": "Too long.", "type": "invalid_request_error"}});
-                    results.reply(id, 400, &error)
+                    reply(id, 400, &error)
                 }
                 "word 3" => failed("batch_expired"),
                 "word 4" => failed("server_error"),
-                _ => results.reply(id, 200, &json!("no completion")),
+                _ => reply(id, 200, &json!("no completion")),
             });
         }
         lines
