@@ -10,6 +10,7 @@ use super::orders::{self, Wanted};
 use super::outcome::{self, OutputArgs};
 use super::select::SelectArgs;
 use super::{Exit, ProgressMode};
+use crate::engine::endpoint::now_ms;
 use crate::error::{Diagnostic, Error, Result};
 use crate::execute::{Against, Executed, Options, Source, finish, record};
 use crate::history::recording;
@@ -18,6 +19,9 @@ use crate::history::store::History;
 use crate::plan::Plan;
 use crate::suite;
 use crate::workspace::Workspace;
+
+/// How long endpoints keep the results of a batch, in milliseconds.
+const RESULTS_STAY: i64 = 29 * 24 * 60 * 60 * 1000;
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
@@ -111,6 +115,9 @@ async fn run_suites(
         Some(name) => resumed(workspace, &history, name).await?,
         None => calls::begin(workspace, plans, args.source.reuse),
     };
+    if args.batch {
+        warn_of_batches(&history, console).await?;
+    }
     for (_, header) in &mut begun {
         header.batch |= args.batch;
     }
@@ -145,6 +152,17 @@ async fn run_suites(
         console.note("the run is incomplete; go on with `regauge run --resume`");
     }
     Ok(exit)
+}
+
+/// A new run takes nothing from the batches of another, and pays for its calls again.
+async fn warn_of_batches(history: &History, console: &Console) -> Result<()> {
+    for run in history.runs_with_batches(now_ms() - RESULTS_STAY).await? {
+        console.note(&format!(
+            "warning: run {run} has a batch at an endpoint; `regauge run --resume={run}` takes its results, and a new \
+             run does not"
+        ));
+    }
+    Ok(())
 }
 
 /// The plans and records of unfinished runs, each with the selection that it was begun with.

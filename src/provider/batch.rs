@@ -398,6 +398,7 @@ fn sound(id: String) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::super::testing::{RECEIVED_AT, recorded, request};
@@ -671,6 +672,41 @@ mod tests {
                     "{text}: {said:?}"
                 );
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_reply_and_no_line_makes_it_panic(
+            pieces in prop::collection::vec(
+                prop_oneof![
+                    "[ -~]{0,12}",
+                    Just("{\"id\": \"b\", \"status\": \"failed\", \"errors\": {\"data\": [7, {\"line\": -1}]}}".to_owned()),
+                    Just("{\"id\": \"b\", \"processing_status\": \"ended\", \"created_at\": 7}".to_owned()),
+                    Just("{\"data\": [".to_owned()),
+                    Just("], \"has_more\": true}".to_owned()),
+                    Just("{\"custom_id\": \"a\", \"response\": {\"status_code\": 200, \"body\": [".to_owned()),
+                    Just("{\"custom_id\": \"a\", \"result\": {\"type\": \"errored\", \"error\": [".to_owned()),
+                    Just("]}}".to_owned()),
+                ],
+                0..6,
+            ),
+        ) {
+            let text = pieces.concat();
+            let reply = HttpReply {
+                status: 200,
+                header: &|_| None,
+                body: text.as_bytes(),
+                received_at: RECEIVED_AT,
+            };
+            for protocol in [&openai::PROTOCOL, &anthropic::PROTOCOL] {
+                drop(protocol.read_state(&reply));
+                drop(protocol.read_list(&reply));
+                if let Some(Line { said: Said::Told(told), .. }) = protocol.read_line(&text) {
+                    drop(answer(&asked(WireFormat::Openai, "x"), &told, RECEIVED_AT));
+                }
+            }
+            drop(read_upload(&reply));
         }
     }
 }

@@ -73,6 +73,17 @@ fn a_batch_answers_all_calls_at_half_the_price() {
 }
 
 #[test]
+fn a_large_batch_is_kept_in_parts_and_said_to_be_one() {
+    let house = House::open(Conduct::default());
+    let project = project(&house, Format::Openai).cases(700);
+    let run = ["run", "--batch", "--batch-poll", "5ms"];
+    let output = project.run(&run).expect_code(0);
+    let size = "700 calls in batches at half the price";
+    assert!(output.stdout.contains(size), "{output}");
+    assert_eq!(house.batches()[0].len(), 700);
+}
+
+#[test]
 fn a_batch_comes_to_the_same_as_single_calls_whatever_the_order_of_its_results() {
     let single = Endpoint::start(Behaviour::default());
     let forwards = Conduct {

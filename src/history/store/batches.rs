@@ -5,6 +5,7 @@ use super::statement::Statement;
 use super::{History, get};
 use crate::error::Result;
 use crate::history::batch::Batch;
+use crate::history::run::Status;
 
 impl History {
     /// Notes a batch that is about to be submitted.
@@ -62,6 +63,21 @@ impl History {
             })
         };
         rows.iter().map(batch).collect()
+    }
+
+    /// Unfinished runs with a batch that was noted since a moment (milliseconds since 1970, UTC) and of which something
+    /// may still come.
+    pub async fn runs_with_batches(&self, since: i64) -> Result<Vec<String>> {
+        let statement = || {
+            Statement::new(
+                "SELECT DISTINCT b.run AS run FROM batches b JOIN runs r ON r.id = b.run \
+                 WHERE b.ended = 0 AND b.noted_at >= $1 AND r.status <> $2 ORDER BY b.run",
+            )
+            .bind(since)
+            .bind(Status::Complete.name())
+        };
+        let rows = self.database.run(statement).await?;
+        rows.iter().map(|row| get(row, "run")).collect()
     }
 
     /// Whether a batch of the endpoint is known to be one of ours.

@@ -31,6 +31,8 @@ pub(crate) struct Conduct {
     pub(crate) faults: Vec<(&'static str, Fault)>,
     /// Whether the next submission is taken, and never answered.
     pub(crate) swallows: bool,
+    /// Whether the next results break off half-way, with the connection open.
+    pub(crate) stalls: bool,
     /// Where Anthropic's results are said to be.
     pub(crate) results_url: Option<String>,
 }
@@ -48,6 +50,7 @@ impl Default for Conduct {
             }),
             faults: Vec::new(),
             swallows: false,
+            stalls: false,
             results_url: None,
         }
     }
@@ -231,8 +234,8 @@ impl State {
                 self.batches[index].cancelled = true;
                 self.openai(index)
             }
-            ("GET", ["v1", "batches"]) => self.list(Self::openai),
-            ("GET", ["v1", "messages", "batches"]) => self.list(Self::anthropic),
+            ("GET", ["v1", "batches"]) => self.list(line, Self::openai),
+            ("GET", ["v1", "messages", "batches"]) => self.list(line, Self::anthropic),
             ("GET", ["v1", "batches", id]) => {
                 let index = self.look(id);
                 self.openai(index)
@@ -284,13 +287,18 @@ impl State {
         batch.looks >= self.conduct.looks || batch.cancelled
     }
 
-    /// The newest first.
-    fn list(&self, state: fn(&Self, usize) -> Value) -> Value {
-        let data: Vec<Value> = (0..self.batches.len())
-            .rev()
+    /// The newest first, each on a page of its own.
+    fn list(&self, line: &str, state: fn(&Self, usize) -> Value) -> Value {
+        let after = line.split(['=', '&']).next_back().unwrap_or_default();
+        let batches = self.batches.iter();
+        let end = batches.clone().position(|batch| batch.id == after);
+        let end = end.unwrap_or(batches.len());
+        let data: Vec<Value> = end
+            .checked_sub(1)
             .map(|at| state(self, at))
+            .into_iter()
             .collect();
-        json!({"data": data, "has_more": false})
+        json!({"data": data, "has_more": end > 1})
     }
 
     fn openai(&self, index: usize) -> Value {
@@ -329,7 +337,7 @@ impl State {
         })
     }
 
-    fn results(&self, id: &str, format: Format) -> (Fault, Option<Delivery>) {
+    fn results(&mut self, id: &str, format: Format) -> (Fault, Option<Delivery>) {
         let batch = &self.batches[self.index(id)];
         let lines = (self.conduct.results)(&Results {
             format,
@@ -341,7 +349,8 @@ impl State {
             headers: Vec::new(),
             body,
         };
-        (reply, None)
+        let stalls = std::mem::take(&mut self.conduct.stalls);
+        (reply, stalls.then_some(Delivery::Stalled))
     }
 }
 

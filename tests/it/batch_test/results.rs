@@ -117,6 +117,7 @@ fn lines_that_belong_to_no_call_are_told_of_and_calls_without_a_line_are_no_succ
     w-00004 unparseable: the results of the batch hold a line without `response`
     w-00005 provider-error: the results of the batch do not name the call
     ");
+    assert_eq!(trials(&output.json())[0].1["output"], "word 1");
     let warning =
         "warning: the results of batch batch_1 of `small` have 3 lines that belong to no call";
     assert!(output.stderr.contains(warning), "{output}");

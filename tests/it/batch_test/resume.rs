@@ -1,6 +1,9 @@
 //! Runs in batches that end too early, and what becomes of their batches.
 
-use super::{Conduct, Format, House, RESUME, RUN, edit, json, outcomes, project, run_id};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::house::said_in;
+use super::{Conduct, Format, House, RESUME, RUN, edit, json, outcomes, project, run_id, trials};
 use crate::database::engines;
 use crate::endpoint::Fault;
 
@@ -170,15 +173,96 @@ fn results_that_break_off_are_kept_as_far_as_they_came_and_read_again() {
     assert_eq!(outcomes(&output.json())["ok"], 5);
     assert_eq!(house.asked("GET /v1/files"), 2);
 
-    // An endpoint that does not give them at all leaves the batch open.
+    let readings = AtomicUsize::new(0);
+    let house = House::open(Conduct {
+        stalls: true,
+        results: Box::new(move |results| {
+            let reading = readings.fetch_add(1, Ordering::Relaxed);
+            let text = format!("reading {reading}");
+            let calls = results.calls.iter();
+            calls.map(|call| results.answer(call, &text)).collect()
+        }),
+        ..Conduct::default()
+    });
+    let project = super::project(&house, Format::Openai);
+    edit(&project, "regauge.yaml", "timeout: 2s", "timeout: 300ms");
+    let summary = project.run(RUN).json();
+    let outputs: Vec<_> = trials(&summary)
+        .into_iter()
+        .map(|(_, trial)| trial["output"].as_str().unwrap().to_owned())
+        .collect();
+    let first = outputs.iter().filter(|text| *text == "reading 0").count();
+    let second = outputs.iter().filter(|text| *text == "reading 1").count();
+    assert!(
+        first > 0 && second > 0 && first + second == 5,
+        "{outputs:?}"
+    );
+}
+
+#[test]
+fn a_batch_whose_results_are_not_given_stays_open() {
     let house = House::open(Conduct {
         faults: vec![("GET /v1/files/out-batch_1", Fault::Status(403))],
         ..Conduct::default()
     });
-    let project = super::project(&house, Format::Openai);
+    let project = project(&house, Format::Openai);
     let output = project.run(RUN).expect_code(3);
     assert_eq!(outcomes(&output.json())["provider-error"], 5);
     let summary = project.run(RESUME).expect_code(0).json();
     assert_eq!(outcomes(&summary)["ok"], 5);
     assert_eq!(house.batches().len(), 1);
+}
+
+#[test]
+fn a_new_run_says_that_the_batch_of_another_waits() {
+    let house = endless();
+    let project = project(&house, Format::Openai);
+    let run = project.spawn(RUN);
+    run.wait_for_stderr("5 calls submitted");
+    run.kill9();
+    house.conduct(Conduct::default());
+    let output = project.run(RUN).expect_code(0);
+    let (before, _) = output
+        .stderr
+        .split_once(" has a batch at an endpoint")
+        .unwrap();
+    let id = before.trim_start_matches("warning: run ");
+    assert_eq!(house.batches().len(), 2);
+    let resume = format!("--resume={id}");
+    project
+        .run(&["run", &resume, "--batch-poll", "5ms"])
+        .expect_code(0);
+    assert_eq!(house.batches().len(), 2);
+    let output = project.run(RUN).expect_code(0);
+    assert!(!output.stderr.contains("has a batch"), "{output}");
+}
+
+#[test]
+fn each_look_that_adds_trials_is_a_batch_of_its_own() {
+    let house = House::open(Conduct::default());
+    let project = project(&house, Format::Openai).cases(20);
+    edit(&project, "suites/words.yaml", "    at_least: 0.80\n", "");
+    edit(
+        &project,
+        "suites/words.yaml",
+        "trials: 1",
+        "trials: { looks: [1, 2] }",
+    );
+    project.run(RUN).expect_code(0);
+    house.conduct(Conduct {
+        results: Box::new(|results| {
+            let texts = results
+                .calls
+                .iter()
+                .map(|call| match said_in(call).as_str() {
+                    "word 1" => results.answer(call, "another"),
+                    text => results.answer(call, text),
+                });
+            texts.collect()
+        }),
+        ..Conduct::default()
+    });
+    let output = project.run(RUN);
+    let sizes: Vec<usize> = house.batches().iter().map(Vec::len).collect();
+    assert_eq!(sizes, [20, 20, 20], "the baseline, and two looks: {output}");
 }
