@@ -118,7 +118,7 @@ impl<'a> Display<'a> {
             News::Left { run, cancel } => {
                 let text = format!(
                     "batch {id} of `{alias}` goes on at its endpoint, and is paid for; `regauge run --resume={run}` \
-                     takes its results; to cancel it, POST nothing to {cancel} with your key"
+                     takes its results; to cancel it, send an empty POST with your key to {cancel}"
                 );
                 return self.note(&text);
             }

@@ -62,6 +62,8 @@ pub struct Parcel {
 pub struct Submission<'a> {
     /// Our name for it.
     pub name: &'a str,
+    /// The run that it is for, for people who look at it at the endpoint.
+    pub run: &'a str,
     /// Its calls.
     pub parcel: &'a Parcel,
     /// The id of the file that was uploaded, where one was.
@@ -493,6 +495,7 @@ mod tests {
             let file = &recorded(folder, ".request.json")[name];
             let sent = protocol(format).unwrap().submit(&Submission {
                 name: "b-1",
+                run: "r-1",
                 parcel: &parcel(format),
                 file: Some("file-in1"),
                 request: &asked(format, "x"),
@@ -506,7 +509,7 @@ mod tests {
             }
             let mut wanted = file["body"].clone();
             if format == WireFormat::Openai {
-                wanted["metadata"] = json!({"regauge": "b-1"});
+                wanted["metadata"] = json!({"regauge": "b-1", "regauge_run": "r-1"});
             }
             let body: Value = serde_json::from_slice(&sent.body).unwrap();
             assert_eq!(body, wanted);

@@ -31,6 +31,7 @@ impl Desk {
             attempts += 1;
             let submission = Submission {
                 name: &batch.id,
+                run: &batch.run,
                 parcel,
                 file: file.as_deref(),
                 request: sample,

@@ -71,7 +71,7 @@ fn submission(submission: &Submission<'_>) -> HttpRequest {
         "input_file_id": submission.file,
         "endpoint": target(&path),
         "completion_window": "24h",
-        "metadata": {NAME: submission.name},
+        "metadata": {NAME: submission.name, "regauge_run": submission.run},
     });
     HttpRequest {
         path: PROTOCOL.path(""),

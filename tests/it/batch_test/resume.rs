@@ -97,7 +97,7 @@ fn an_interrupted_run_leaves_its_batch_and_says_how_to_go_on_and_how_to_cancel()
     run.wait_for_stderr("in_progress");
     run.interrupt();
     let output = run.wait().expect_code(130);
-    let cancel = "to cancel it, POST nothing to http://127.0.0.1:[PORT]/v1/batches/batch_1/cancel";
+    let cancel = "to cancel it, send an empty POST with your key to http://127.0.0.1:[PORT]/v1/batches/batch_1/cancel";
     assert!(
         output
             .stderr
