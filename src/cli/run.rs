@@ -158,7 +158,7 @@ async fn run_suites(
 async fn warn_of_batches(history: &History, console: &Console) -> Result<()> {
     for run in history.runs_with_batches(now_ms() - RESULTS_STAY).await? {
         console.note(&format!(
-            "warning: run {run} has a batch at an endpoint; `regauge run --resume={run}` takes its results, and a new \
+            "warning: run {run} may have a batch at an endpoint; `regauge run --resume={run}` takes its results, and a new \
              run does not"
         ));
     }

@@ -118,7 +118,6 @@ struct Taken {
     name: Value,
     calls: Vec<Value>,
     looks: usize,
-    cancelled: bool,
 }
 
 struct State {
@@ -229,11 +228,6 @@ impl State {
                 let index = self.take(Value::Null, calls);
                 self.anthropic(index)
             }
-            ("POST", [.., id, "cancel"]) => {
-                let index = self.index(id);
-                self.batches[index].cancelled = true;
-                self.openai(index)
-            }
             ("GET", ["v1", "batches"]) => self.list(line, Self::openai),
             ("GET", ["v1", "messages", "batches"]) => self.list(line, Self::anthropic),
             ("GET", ["v1", "batches", id]) => {
@@ -265,7 +259,6 @@ impl State {
             name,
             calls,
             looks: 0,
-            cancelled: false,
         });
         self.batches.len() - 1
     }
@@ -284,7 +277,7 @@ impl State {
     }
 
     fn has_ended(&self, batch: &Taken) -> bool {
-        batch.looks >= self.conduct.looks || batch.cancelled
+        batch.looks >= self.conduct.looks
     }
 
     /// The newest first, each on a page of its own.
@@ -304,10 +297,10 @@ impl State {
     fn openai(&self, index: usize) -> Value {
         let batch = &self.batches[index];
         let ended = self.has_ended(batch);
-        let word = match (batch.cancelled, ended) {
-            (true, _) => "cancelled",
-            (_, true) => self.conduct.end,
-            (_, false) => "in_progress",
+        let word = if ended {
+            self.conduct.end
+        } else {
+            "in_progress"
         };
         let output = (ended && self.conduct.end != "failed").then(|| format!("out-{}", batch.id));
         json!({
