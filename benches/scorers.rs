@@ -153,7 +153,7 @@ fn measure(row: &Row) -> f64 {
         let answer = Answer {
             first_token_ms: None,
             response,
-            latency_ms: 1.0,
+            latency_ms: Some(1.0),
             cost: None,
         };
         sum += scorer.grade(&target, &answer).unwrap().value;

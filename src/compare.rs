@@ -40,6 +40,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use crate::exchange::Outcome;
+use crate::history::answers::Kept;
 use crate::history::change;
 use crate::history::run::{Header, Origin, Run, Status, TrialRecord};
 use crate::scorer::asking::JudgeCall;
@@ -320,12 +321,17 @@ fn facts(run: &Run) -> RunFacts<'_> {
         is_adaptive: header.sampling().is_adaptive(),
         outcomes: outcomes.into_iter().collect(),
         live: live.len(),
+        batched: live.iter().filter(|trial| is_batched(trial)).count(),
         saved: saved(run),
         confirming: run.trials.iter().filter(|trial| trial.fresh).count(),
         judging: judging.len(),
         judging_cost: judging_cost.filter(|_| !judging.is_empty()),
         cost: cost.zip(judging_cost).map(|(own, judges)| own + judges),
     }
+}
+
+fn is_batched(trial: &TrialRecord) -> bool {
+    trial.answer.as_ref().is_some_and(Kept::came_in_batch)
 }
 
 /// The calls that a run made of judges, each once.

@@ -4,6 +4,7 @@
 //! is told to one owner as [`Event`]s; each exchange is in the history before its event is sent.
 
 pub mod backoff;
+pub mod batch;
 pub mod budget;
 pub mod endpoint;
 pub mod gate;
@@ -30,6 +31,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::exchange::{Answered, Call, Exchange, Failure, FailureKind, Outcome, Reply};
 use crate::units::Cost;
+use batch::{Batching, News};
 use budget::Budgets;
 use endpoint::{Attempt, Endpoint};
 use gate::{Gate, Need, Pass, Word};
@@ -104,16 +106,25 @@ pub enum Event {
         /// What it cost, where that is known.
         cost: Option<Cost>,
     },
-    /// A call will not be made.
+    /// A call will not be made, or its batch ended without a reply to it.
     GivenUp {
         /// Which job.
         key: usize,
         /// Its address.
         address: Digest,
-        /// [`Outcome::Cancelled`] or [`Outcome::Skipped`].
+        /// How its trials end.
         outcome: Outcome,
         /// Why.
         reason: Arc<str>,
+    },
+    /// Something happened to a batch.
+    Batch {
+        /// The endpoint.
+        alias: Arc<str>,
+        /// The endpoint's id of the batch.
+        id: String,
+        /// What happened.
+        news: News,
     },
 }
 
@@ -145,12 +156,13 @@ impl Engine {
         self.lanes.insert(lane.alias.to_string(), Arc::new(lane));
     }
 
-    /// Makes the calls of a wave, those for each endpoint in their order; `on_event` is told what happens, in the
-    /// order in which it does. Every alias must have been added.
+    /// Makes the calls of a wave, those for each endpoint in their order, each by itself or all in batches; `on_event`
+    /// is told what happens, in the order in which it does. Every alias must have been added.
     pub async fn run(
         &self,
         render: Render,
         jobs: BTreeMap<String, Vec<Job>>,
+        batching: Option<&Batching>,
         mut on_event: impl FnMut(Event),
     ) -> Result<()> {
         let (events, mut received) = mpsc::channel(EVENTS);
@@ -165,7 +177,11 @@ impl Engine {
                 .lanes
                 .get(&alias)
                 .ok_or_else(|| Error::new(format!("no endpoint was prepared for `{alias}`")))?;
-            feeders.spawn(feed(shared.clone(), lane.clone(), jobs));
+            let (shared, lane) = (shared.clone(), lane.clone());
+            match batching {
+                None => feeders.spawn(feed(shared, lane, jobs)),
+                Some(batching) => feeders.spawn(batch::feed(shared, lane, jobs, batching.clone())),
+            };
         }
         drop(shared);
         while let Some(event) = received.recv().await {
@@ -290,8 +306,7 @@ impl Lane {
     }
 
     fn cost(&self, answer: &Answered) -> Option<Cost> {
-        let usage = &answer.reply.response()?.usage;
-        self.endpoint.price.as_ref()?.cost(usage)
+        self.endpoint.price.as_ref()?.paid(answer)
     }
 
     /// What a call may cost at most, for the budget: nothing is known better before it is made.
@@ -538,9 +553,10 @@ fn exchange_of(call: &Arc<Call>, job: &Job, attempt: Attempt, attempts: u32) -> 
     let answer = Answered {
         reply: attempt.reply,
         attempts,
-        latency_ms: ms(attempt.latency),
+        latency_ms: Some(ms(attempt.latency)),
         first_token_ms: attempt.first_token.map(ms),
         sent_at: attempt.sent_at,
+        batch: false,
     };
     Exchange {
         call: call.clone(),

@@ -671,11 +671,16 @@ pub struct Answered {
     pub reply: Reply,
     /// Attempts that were made, the one that answered included.
     pub attempts: u32,
-    /// Milliseconds from the sending of the last attempt to the end of its reply, without any waiting in a queue.
-    pub latency_ms: f64,
+    /// Milliseconds from the sending of the last attempt to the end of its reply, without any waiting in a queue; `None`
+    /// for an answer of a batch, which has no time of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_ms: Option<f64>,
     /// Of these, until the first piece of a streamed answer was there; `None` where it was not streamed or is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_token_ms: Option<f64>,
     /// When the last attempt was sent: milliseconds since 1970, UTC.
     pub sent_at: i64,
+    /// Whether it came with a batch, at the price of batches.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub batch: bool,
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::digest::Digest;
+use crate::engine::batch::Batching;
 use crate::engine::budget::Budgets;
 use crate::engine::endpoint::{Endpoint, Surroundings};
 use crate::engine::keeper::Keeper;
@@ -79,6 +80,8 @@ pub struct Options {
     pub left_this_month: Option<Cost>,
     /// Most time to take.
     pub deadline: Option<Duration>,
+    /// The first wait between two looks at a batch.
+    pub batch_poll: Duration,
     /// Calls under way at once for each model, over the workspace's number.
     pub concurrency: Option<usize>,
     /// Cancelled: no new attempt is begun.
@@ -162,6 +165,7 @@ pub async fn execute(
         options,
         plans: Arc::new(plans),
         engine: Engine::new(ends, keeper),
+        batching: batching(history, &under_way, options),
     };
     let mut wave = Some(waves::first(&mut under_way));
     while let Some(trials) = wave {
@@ -192,6 +196,15 @@ pub async fn execute(
         undelivered,
         asked: asked.collect(),
         runs: finished(history, under_way).await?,
+    })
+}
+
+/// How calls are made in batches, where they are: the runs of one invocation are all made in one way.
+fn batching(history: &History, under_way: &[Progressing], options: &Options) -> Option<Batching> {
+    let in_batches = |order: &Progressing| order.run.header.batch;
+    under_way.iter().any(in_batches).then(|| Batching {
+        history: history.clone(),
+        poll: options.batch_poll,
     })
 }
 
@@ -268,6 +281,8 @@ struct Execution<'a> {
     options: &'a Options,
     plans: Arc<Vec<Plan>>,
     engine: Engine,
+    /// How the calls of trials are made in batches, where they are.
+    batching: Option<Batching>,
 }
 
 impl Execution<'_> {

@@ -3,6 +3,7 @@
 mod allowed;
 pub mod answers;
 pub mod baseline;
+pub mod batch;
 pub mod change;
 pub mod ownership;
 pub mod parts;

@@ -21,6 +21,7 @@ use crate::units::count;
 pub mod advertised;
 mod anthropic;
 mod azure;
+pub mod batch;
 mod bedrock;
 mod cohere;
 mod command;

@@ -93,6 +93,11 @@ impl Unit {
         matches!(self, Self::Milliseconds | Self::Usd | Self::Tokens)
     }
 
+    /// Whether it measures how long an answer took.
+    pub fn is_time(self) -> bool {
+        matches!(self, Self::Milliseconds | Self::TokensPerSecond)
+    }
+
     /// A value with its unit, in a sentence.
     pub fn show(self, value: f64) -> String {
         match self {
@@ -111,8 +116,8 @@ impl Unit {
 pub struct Answer<'a> {
     /// What the model answered.
     pub response: &'a Response,
-    /// How long it took; not finite where nobody knows.
-    pub latency_ms: f64,
+    /// How long it took; `None` where nobody knows.
+    pub latency_ms: Option<f64>,
     /// Of these, until the first piece of a streamed answer; `None` where it was not streamed or nobody knows.
     pub first_token_ms: Option<f64>,
     /// What it cost, where that is known.
@@ -471,7 +476,7 @@ impl Scorer {
         let response = Response::of(stand_in);
         let answer = Answer {
             response: &response,
-            latency_ms: 0.0,
+            latency_ms: None,
             first_token_ms: None,
             cost: None,
         };

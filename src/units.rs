@@ -54,6 +54,12 @@ impl Cost {
         Self(self.0.saturating_sub(other.0))
     }
 
+    /// Half of this amount, never less than that.
+    #[must_use]
+    pub fn half(self) -> Self {
+        Self(self.0.div_ceil(2))
+    }
+
     /// This amount `count` times, at most the largest amount there is.
     #[must_use]
     pub fn times(self, count: u64) -> Self {

@@ -9,7 +9,7 @@ use super::console::Console;
 use super::progress::Display;
 use super::{ProgressMode, signals};
 use crate::engine::endpoint::now_ms;
-use crate::error::{Diagnostic, Error, Result};
+use crate::error::{Diagnostic, Error, Problems, Result};
 use crate::execute::{self, Against, Executed, Options, Order, Source, record};
 use crate::files::replace_file;
 use crate::history::run::Header;
@@ -19,13 +19,16 @@ use crate::prompt::Lock;
 use crate::units::{Cost, parse_duration, start_of_month};
 use crate::workspace::Workspace;
 
+/// The first wait between two looks at a batch.
+const BATCH_POLL: Duration = Duration::from_secs(15);
+
 #[derive(Debug, Args)]
 pub(super) struct CallArgs {
     /// Most USD to spend.
     #[arg(long, value_name = "USD", value_parser = parse_budget)]
     budget: Option<Cost>,
     /// Most time to take, such as 30m.
-    #[arg(long, value_name = "TIME", value_parser = parse_deadline)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
     deadline: Option<Duration>,
     /// Calls under way at once for each model, over regauge.yaml.
     #[arg(long, value_name = "N", value_parser = parse_concurrency)]
@@ -38,7 +41,7 @@ fn parse_budget(text: &str) -> std::result::Result<Cost, String> {
         .ok_or_else(|| "an amount in USD, such as 2.50".to_owned())
 }
 
-fn parse_deadline(text: &str) -> std::result::Result<Duration, String> {
+pub(super) fn parse_time(text: &str) -> std::result::Result<Duration, String> {
     parse_duration(text).ok_or_else(|| "a number with a unit, such as 90s, 30m or 2h".to_owned())
 }
 
@@ -62,6 +65,7 @@ impl CallArgs {
             budget: self.budget.or(workspace.budget),
             left_this_month: None,
             deadline: self.deadline.or(workspace.deadline),
+            batch_poll: BATCH_POLL,
             concurrency: self.concurrency,
             stop: CancellationToken::new(),
             abort: CancellationToken::new(),
@@ -90,6 +94,15 @@ fn check_budget(budget: Option<Cost>, plans: &[Plan]) -> Result<()> {
         .help("add `price: { input: …, output: … }` in USD per million tokens")
         .into()),
     }
+}
+
+/// All calls of the plans can be made in batches.
+pub(super) fn check_batches<'p>(plans: impl IntoIterator<Item = &'p Plan>) -> Result<()> {
+    let mut problems = Problems::default();
+    for plan in plans {
+        plan.check_batches(&mut problems);
+    }
+    problems.finish()
 }
 
 /// Waits for something that the history or the engine does.
@@ -175,7 +188,13 @@ fn warn_of_cost(orders: &[Order], options: &Options, console: &Console) {
             Against::Order(_) => true,
             Against::Part => false,
         };
-        order.plan.forecasts(has_rival).known_cost()
+        let forecasts = order.plan.forecasts(has_rival);
+        let forecasts = if order.header.batch {
+            forecasts.in_batches()
+        } else {
+            forecasts
+        };
+        forecasts.known_cost()
     };
     let warn = |what: &str, cost: Cost, left: Cost| {
         if cost > left {

@@ -7,7 +7,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde_json::json;
 
 use super::Exit;
-use super::calls::{block_on, left_this_month};
+use super::calls::{block_on, check_batches, left_this_month};
 use super::console::Console;
 use super::select::SelectArgs;
 use crate::compare::foresight::{Foresight, foresee};
@@ -28,6 +28,9 @@ use crate::workspace::Workspace;
 pub(super) struct CheckArgs {
     #[command(flatten)]
     select: SelectArgs,
+    /// Reckon with `regauge run --batch`: half the price, and an error where it cannot be.
+    #[arg(long)]
+    batch: bool,
     /// Print the plan as JSON.
     #[arg(long)]
     json: bool,
@@ -45,7 +48,10 @@ struct Checked {
 
 pub(super) fn run(args: &CheckArgs, workspace: &Workspace, console: &Console) -> Result<Exit> {
     let plans = args.select.plans(workspace, &[])?;
-    let (all, left) = block_on(checked(workspace, plans))?;
+    if args.batch {
+        check_batches(&plans)?;
+    }
+    let (all, left) = block_on(checked(workspace, plans, args.batch))?;
     for warning in all.iter().flat_map(Checked::warnings) {
         console.note(&format!("warning: {warning}"));
     }
@@ -61,7 +67,13 @@ pub(super) fn run(args: &CheckArgs, workspace: &Workspace, console: &Console) ->
     let mut costs = all.iter().flat_map(|checked| checked.forecasts.costs());
     let cost = costs.try_fold(Cost::ZERO, |sum, cost| Some(sum + cost?));
     let money = match cost {
-        Some(cost) => format!("at most {cost} by the prices of {}", price::table_date()),
+        Some(cost) => {
+            let half = if args.batch { "half " } else { "" };
+            format!(
+                "at most {cost} by {half}the prices of {}",
+                price::table_date()
+            )
+        }
         None => "cost unknown: a price or a token limit is missing".to_owned(),
     };
     let more = if of_judges > 0 {
@@ -81,7 +93,11 @@ pub(super) fn run(args: &CheckArgs, workspace: &Workspace, console: &Console) ->
 }
 
 /// The plans with their baselines, and what the budget of the month leaves. A history that is not there yet is not made.
-async fn checked(workspace: &Workspace, plans: Vec<Plan>) -> Result<(Vec<Checked>, Option<Cost>)> {
+async fn checked(
+    workspace: &Workspace,
+    plans: Vec<Plan>,
+    in_batches: bool,
+) -> Result<(Vec<Checked>, Option<Cost>)> {
     let history = History::open_existing(workspace).await?;
     let now = now_ms();
     let mut all = Vec::new();
@@ -96,7 +112,11 @@ async fn checked(workspace: &Workspace, plans: Vec<Plan>) -> Result<(Vec<Checked
         };
         let baseline = choice.and_then(|choice| choice.run);
         all.push(Checked {
-            forecasts: plan.forecasts(baseline.is_some()),
+            forecasts: if in_batches {
+                plan.forecasts(baseline.is_some()).in_batches()
+            } else {
+                plan.forecasts(baseline.is_some())
+            },
             gates: foresee(&header, &plan.dataset.cases, baseline.as_ref()),
             header,
             plan,

@@ -7,9 +7,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::ProgressMode;
 use super::console::Console;
 use crate::engine::Event;
+use crate::engine::batch::News;
 use crate::exchange::Failure;
 use crate::execute::Progress;
-use crate::units::{Cost, show_duration};
+use crate::provider::batch::Counts;
+use crate::units::{Cost, count, show_duration};
 
 /// The least time between two plain lines.
 const EVERY: Duration = Duration::from_mins(1);
@@ -68,6 +70,7 @@ impl<'a> Display<'a> {
                 self.spent = self.spent.zip(*cost).map(|(sum, cost)| sum + cost);
             }
             Progress::Event(Event::GivenUp { .. }) => self.given_up += 1,
+            Progress::Event(Event::Batch { alias, id, news }) => self.batch(alias, id, news),
         }
         self.show();
     }
@@ -101,7 +104,7 @@ impl<'a> Display<'a> {
             String::new()
         };
         self.console
-            .note(&format!("{}{known}", crate::units::count(calls, "call")));
+            .note(&format!("{}{known}", count(calls, "call")));
         if let Some(bar) = &self.bar {
             bar.set_length(self.calls as u64);
         } else if self.mode == ProgressMode::Live {
@@ -111,6 +114,50 @@ impl<'a> Display<'a> {
                 ProgressBar::with_draw_target(Some(calls as u64), ProgressDrawTarget::stderr())
                     .with_style(style);
             self.bar = Some(bar);
+        }
+    }
+
+    /// Says what happened to a batch. How to go on with one that is left is said in every mode.
+    fn batch(&self, alias: &str, id: &str, news: &News) {
+        let what = match news {
+            News::Left { run, cancel } => {
+                let text = format!(
+                    "batch {id} of `{alias}` goes on at its endpoint, and is paid for; `regauge run --resume={run}` \
+                     takes its results; to cancel it, send an empty POST with your key to {cancel}"
+                );
+                return self.note(&text);
+            }
+            News::Strange { lines } => {
+                let lines = count(*lines, "line");
+                let text = format!(
+                    "warning: the results of batch {id} of `{alias}` have {lines} that belong to no call"
+                );
+                return self.note(&text);
+            }
+            News::Submitted { calls } => format!("{} submitted", count(*calls, "call")),
+            News::TakenUp { calls } => {
+                format!("{} submitted earlier", count(*calls, "call"))
+            }
+            News::Moved { word, counts } => {
+                let Counts {
+                    total,
+                    done,
+                    failed,
+                } = counts;
+                format!("{word}, {done} of {total} done, {failed} failed")
+            }
+        };
+        if self.mode != ProgressMode::None {
+            let elapsed = show_duration(self.started.elapsed());
+            self.note(&format!("batch {id} of `{alias}`: {what} ({elapsed})"));
+        }
+    }
+
+    /// A line that stays, above the bar.
+    fn note(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.console.note(text)),
+            None => self.console.note(text),
         }
     }
 

@@ -1,21 +1,27 @@
 //! `regauge run`: plan, call, score, record, compare, report.
 
+use std::time::Duration;
+
 use clap::Args;
 
-use super::calls::{self, CallArgs, block_on};
+use super::calls::{self, CallArgs, block_on, check_batches, parse_time};
 use super::console::Console;
 use super::orders::{self, Wanted};
 use super::outcome::{self, OutputArgs};
 use super::select::SelectArgs;
 use super::{Exit, ProgressMode};
+use crate::engine::endpoint::now_ms;
 use crate::error::{Diagnostic, Error, Result};
-use crate::execute::{Against, Executed, Source, finish, record};
+use crate::execute::{Against, Executed, Options, Source, finish, record};
 use crate::history::recording;
 use crate::history::run::{Header, Run, Status};
 use crate::history::store::History;
 use crate::plan::Plan;
 use crate::suite;
 use crate::workspace::Workspace;
+
+/// How long endpoints keep the results of a batch, in milliseconds.
+const RESULTS_STAY: i64 = 29 * 24 * 60 * 60 * 1000;
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
@@ -41,6 +47,13 @@ pub(super) struct RunArgs {
     /// the old model too, and divide the effect.
     #[arg(long, conflicts_with_all = ["against", "resume"])]
     split: bool,
+    /// Make the calls in batches, which are answered within a day at half the price; a run that was begun so is resumed
+    /// so. Judges are asked one by one.
+    #[arg(long, conflicts_with_all = ["replay", "resume"])]
+    batch: bool,
+    /// The first wait between two looks at a batch [default: 15s]; each further one is half as long again, up to 5m.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    batch_poll: Option<Duration>,
     #[command(flatten)]
     calls: CallArgs,
     #[command(flatten)]
@@ -91,13 +104,25 @@ async fn run_suites(
     };
     let source = args.source.source();
     let options = args.calls.options(workspace, source, &plans)?;
+    let options = Options {
+        batch_poll: args.batch_poll.unwrap_or(options.batch_poll),
+        ..options
+    };
     let history = History::open(workspace).await?;
     // What to compare with is known before anything is called: a mistake in its name would come too late afterwards,
     // and `latest` would be the run itself.
-    let begun = match &args.resume {
+    let mut begun = match &args.resume {
         Some(name) => resumed(workspace, &history, name).await?,
         None => calls::begin(workspace, plans, args.source.reuse),
     };
+    if args.batch {
+        warn_of_batches(&history, console).await?;
+    }
+    for (_, header) in &mut begun {
+        header.batch |= args.batch;
+    }
+    let in_batches = begun.iter().filter(|(_, header)| header.batch);
+    check_batches(in_batches.map(|(plan, _)| plan))?;
     let wanted = Wanted {
         baseline: args.baseline.as_deref(),
         against: &args.against,
@@ -127,6 +152,17 @@ async fn run_suites(
         console.note("the run is incomplete; go on with `regauge run --resume`");
     }
     Ok(exit)
+}
+
+/// A new run takes nothing from the batches of another, and pays for its calls again.
+async fn warn_of_batches(history: &History, console: &Console) -> Result<()> {
+    for run in history.runs_with_batches(now_ms() - RESULTS_STAY).await? {
+        console.note(&format!(
+            "warning: run {run} may have a batch at an endpoint; `regauge run --resume={run}` takes its results, and a new \
+             run does not"
+        ));
+    }
+    Ok(())
 }
 
 /// The plans and records of unfinished runs, each with the selection that it was begun with.

@@ -244,7 +244,7 @@ fn score(scorer: &Scorer, line: &Line) -> Option<std::result::Result<Score, Stri
     };
     let answer = Answer {
         response: &response,
-        latency_ms: line.latency_ms.unwrap_or(f64::NAN),
+        latency_ms: line.latency_ms,
         first_token_ms: line.first_token_ms,
         cost: line.cost_usd.and_then(Cost::from_usd),
     };

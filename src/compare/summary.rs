@@ -192,6 +192,9 @@ pub struct RunFacts<'a> {
     pub outcomes: Vec<(Outcome, usize)>,
     /// Calls that this run made.
     pub live: usize,
+    /// Of these, those that came with batches, at half the price.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub batched: usize,
     /// Calls that were not needed, since verdicts closed before the last look.
     #[serde(skip_serializing_if = "is_zero")]
     pub saved: usize,

@@ -48,6 +48,7 @@ fn header(id: &str, trials: usize) -> Header {
         reason: None,
         rescored_from: None,
         reuse: false,
+        batch: false,
         trials: u32::try_from(trials).unwrap(),
         sampling: None,
         part: None,
@@ -150,9 +151,10 @@ fn kept(reply: Reply) -> Kept {
     let answered = Answered {
         reply,
         attempts: 1,
-        latency_ms: 1.0,
+        latency_ms: Some(1.0),
         first_token_ms: None,
         sent_at: 0,
+        batch: false,
     };
     ANSWERS.keep(&answered).unwrap()
 }

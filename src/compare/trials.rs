@@ -96,7 +96,7 @@ impl<'a> Trials<'a> {
     /// How long those with a response took, in milliseconds.
     pub fn latencies(&self) -> impl Iterator<Item = f64> {
         self.records()
-            .filter_map(|record| Some(record.features()?.latency_ms))
+            .filter_map(|record| record.features()?.latency_ms)
     }
 
     /// The one that shows best what is wrong: the first that fails, else the first without a result, else the first.
@@ -154,7 +154,7 @@ impl<'a> Trials<'a> {
             failure,
             passed: record.passed(),
             scores: self.scores(record),
-            latency_ms: record.features().map(|features| features.latency_ms),
+            latency_ms: record.features().and_then(|features| features.latency_ms),
             cost: record.cost,
             tokens: (usage.input, usage.output),
             attempts,

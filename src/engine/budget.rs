@@ -53,6 +53,11 @@ impl Budgets {
         Ok(())
     }
 
+    /// Sets money aside for a call of a run that an endpoint is already making, whether it is there or not.
+    pub(super) fn owe(&self, run: &str, cost: Cost) {
+        self.of(run).for_each(|budget| budget.owe(cost));
+    }
+
     /// Gives back what was set aside for a call of a run, and books what it cost.
     pub(super) fn settle(&self, run: &str, reserved: Cost, cost: Cost) {
         self.of(run)
@@ -83,6 +88,11 @@ impl Budget {
         fits
     }
 
+    fn owe(&self, cost: Cost) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.reserved += cost;
+    }
+
     fn settle(&self, reserved: Cost, cost: Cost) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.reserved = state.reserved.minus(reserved);
@@ -107,6 +117,16 @@ mod tests {
         budgets.settle("a", usd(0.6), usd(0.2));
         assert_eq!(budgets.reserve("b", usd(0.6)), Ok(()));
         assert_eq!(budgets.reserve("b", usd(0.3)), Err("run"));
+    }
+
+    #[test]
+    fn what_an_endpoint_is_already_making_leaves_less_for_other_calls() {
+        let mut budgets = Budgets::default();
+        budgets.limit_all(usd(1.0), "run");
+        budgets.owe("a", usd(2.0));
+        assert_eq!(budgets.reserve("a", usd(0.1)), Err("run"));
+        budgets.settle("a", usd(2.0), usd(0.5));
+        assert_eq!(budgets.reserve("a", usd(0.5)), Ok(()));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! One attempt at one call: over HTTP, within its time, with a bounded body.
 
+mod transfer;
+
 use std::borrow::Cow;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,16 +12,15 @@ use tokio::time::Instant;
 
 use super::gate::Limits;
 use super::program::Program;
-use super::receive::{Received, Refused, failure, receive};
+use super::receive::{Received, Refused, receive, within};
 use super::shared::SharedLimits;
 use super::signer::Signer;
 use crate::error::{Diagnostic, Error, Place, Result};
-use crate::exchange::{Call, Failure, FailureKind, Reply, Request, Response, WireFormat};
+use crate::exchange::{Call, Failure, Reply, Request, Response, WireFormat};
 use crate::provider::advertised::Advertised;
 use crate::provider::price::Price;
 use crate::provider::{self, HttpReply};
 use crate::secret::{Redactor, Secret};
-use crate::units::show_duration;
 use crate::workspace::model::{Model, is_address, no_address};
 
 /// How long an idle connection is kept.
@@ -130,15 +131,7 @@ impl Endpoint {
     pub async fn attempt(&self, call: &Call, repeat: u32, trace: Option<&str>) -> Attempt {
         let sent_at = now_ms();
         let started = Instant::now();
-        let received =
-            match tokio::time::timeout(self.timeout, self.way.ask(call, repeat, trace)).await {
-                Ok(received) => received,
-                Err(_) => Err(failure(
-                    FailureKind::Timeout,
-                    None,
-                    format!("no answer within {}", show_duration(self.timeout)),
-                )),
-            };
+        let received = within(self.timeout, self.way.ask(call, repeat, trace)).await;
         let (latency, first_token) = match &received {
             Ok(received) => {
                 let since = |at: Instant| at.duration_since(started);
@@ -167,21 +160,7 @@ impl Endpoint {
 
     /// Takes our secrets out of the body before anything else looks at it, then reads it.
     fn read(&self, request: &Request, received: &Received) -> std::result::Result<Reply, Refused> {
-        let scrubbed;
-        let mut body = received.body.as_slice();
-        if !self.redactor.is_empty()
-            && let Ok(text) = str::from_utf8(&received.body)
-        {
-            scrubbed = self.redactor.scrub(text);
-            body = scrubbed.as_bytes();
-        }
-        let reply = HttpReply {
-            status: received.status,
-            header: &|name| received.header(name),
-            body,
-            received_at: now_ms(),
-        };
-        match provider::decode(request, &reply) {
+        match self.with_reply(received, |reply| provider::decode(request, reply)) {
             Ok(response) => Ok(Reply::Response(Box::new(self.scrub_response(response)))),
             Err(mut refusal) => {
                 if matches!(self.way, Way::Command(_)) {
@@ -193,6 +172,26 @@ impl Endpoint {
                     wait: refusal.wait,
                 })
             }
+        }
+    }
+
+    /// Reads a reply whose body holds none of our secrets.
+    fn with_reply<T>(&self, received: &Received, read: impl FnOnce(&HttpReply<'_>) -> T) -> T {
+        read(&HttpReply {
+            status: received.status,
+            header: &|name| received.header(name),
+            body: &self.scrub_body(&received.body),
+            received_at: now_ms(),
+        })
+    }
+
+    fn scrub_body<'b>(&self, body: &'b [u8]) -> Cow<'b, [u8]> {
+        match str::from_utf8(body) {
+            Ok(text) if !self.redactor.is_empty() => match self.redactor.scrub(text) {
+                Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+                Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+            },
+            _ => Cow::Borrowed(body),
         }
     }
 

@@ -41,18 +41,34 @@ impl Keeper {
 
     /// Returns the exchange when it is safe.
     pub async fn keep(&self, run: Arc<str>, exchange: Exchange) -> Result<Exchange> {
-        let (kept, safe) = oneshot::channel();
-        let stopped = || Error::new("the history stopped taking exchanges");
-        self.deliveries
-            .send(Delivery {
-                run,
-                exchange,
-                kept,
-            })
-            .await
-            .map_err(|_| stopped())?;
-        safe.await.map_err(|_| stopped())?
+        self.deliver(run, exchange).await?.safe().await
     }
+
+    /// Hands over an exchange, so that several can be written together.
+    pub async fn deliver(&self, run: Arc<str>, exchange: Exchange) -> Result<Receipt> {
+        let (kept, safe) = oneshot::channel();
+        let delivery = Delivery {
+            run,
+            exchange,
+            kept,
+        };
+        let sent = self.deliveries.send(delivery).await;
+        sent.map(|()| Receipt(safe)).map_err(|_| stopped())
+    }
+}
+
+/// What is given for an exchange that is handed over.
+pub struct Receipt(oneshot::Receiver<Result<Exchange>>);
+
+impl Receipt {
+    /// Returns the exchange when it is safe.
+    pub async fn safe(self) -> Result<Exchange> {
+        self.0.await.map_err(|_| stopped())?
+    }
+}
+
+fn stopped() -> Error {
+    Error::new("the history stopped taking exchanges")
 }
 
 /// What is written for one run in one go.

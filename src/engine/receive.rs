@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::exchange::{Failure, FailureKind, Request};
 use crate::provider::Stream;
 use crate::provider::advertised::{Advertised, advertised};
+use crate::units::show_duration;
 
 /// Bytes of an unpacked body that are read; a longer one is no answer.
 const LONGEST_BODY: usize = 32 * 1024 * 1024;
@@ -84,6 +85,80 @@ pub(super) async fn receive(
     })
 }
 
+/// Sends a request and receives all of its reply, which is never a stream.
+pub(super) async fn receive_whole(sent: reqwest::RequestBuilder) -> Result<Received, Refused> {
+    in_whole(sent.send().await.map_err(|error| broken(&error))?).await
+}
+
+/// Sends a request whose reply is read line by line; a reply that is no success is received whole.
+pub(super) async fn receive_lines(
+    sent: reqwest::RequestBuilder,
+) -> Result<Result<Lines, Received>, Refused> {
+    let response = sent.send().await.map_err(|error| broken(&error))?;
+    if !response.status().is_success() {
+        return Ok(Err(in_whole(response).await?));
+    }
+    Ok(Ok(Lines {
+        response,
+        received: Vec::new(),
+        searched: 0,
+        is_whole: false,
+    }))
+}
+
+/// The lines of a body, however long it is; a line is as long as a body may be.
+pub(super) struct Lines {
+    response: reqwest::Response,
+    received: Vec<u8>,
+    /// Bytes in which there is no end of a line.
+    searched: usize,
+    is_whole: bool,
+}
+
+impl Lines {
+    /// The next line without its end; `None` behind the last.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<u8>>, Refused> {
+        loop {
+            let unsearched = &self.received[self.searched..];
+            if let Some(at) = unsearched.iter().position(|byte| *byte == b'\n') {
+                let rest = self.received.split_off(self.searched + at + 1);
+                let mut line = std::mem::replace(&mut self.received, rest);
+                line.pop();
+                self.searched = 0;
+                return Ok(Some(line));
+            }
+            self.searched = self.received.len();
+            if self.is_whole {
+                self.searched = 0;
+                let last = std::mem::take(&mut self.received);
+                return Ok(Some(last).filter(|line| !line.is_empty()));
+            }
+            match self
+                .response
+                .chunk()
+                .await
+                .map_err(|error| broken(&error))?
+            {
+                Some(chunk) if self.received.len() + chunk.len() > LONGEST_BODY => {
+                    return Err(too_long());
+                }
+                Some(chunk) => self.received.extend_from_slice(&chunk),
+                None => self.is_whole = true,
+            }
+        }
+    }
+}
+
+async fn in_whole(response: reqwest::Response) -> Result<Received, Refused> {
+    Ok(Received {
+        status: response.status().as_u16(),
+        headers: response.headers().clone(),
+        body: whole(response).await?,
+        ended: Instant::now(),
+        began: None,
+    })
+}
+
 async fn whole(mut response: reqwest::Response) -> Result<Vec<u8>, Refused> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {
@@ -132,6 +207,19 @@ async fn stream_of(
     let ended = ended.unwrap_or_else(Instant::now);
     let cut = |why: &str| failure(FailureKind::Transport, None, why.to_owned());
     Ok((stream.finish().map_err(cut)?, began, ended))
+}
+
+/// Waits for something, but not longer than this.
+pub(super) async fn within<T>(
+    limit: Duration,
+    wanted: impl Future<Output = Result<T, Refused>>,
+) -> Result<T, Refused> {
+    tokio::time::timeout(limit, wanted)
+        .await
+        .unwrap_or_else(|_| {
+            let message = format!("no answer within {}", show_duration(limit));
+            Err(failure(FailureKind::Timeout, None, message))
+        })
 }
 
 fn too_long() -> Refused {

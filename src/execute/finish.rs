@@ -120,12 +120,11 @@ pub(super) fn given<'a>(
     rivals: &'a Rivals,
 ) -> Given<'a> {
     let price = plan.subjects[trial.subject].price.as_ref();
-    let response = answered.reply.response();
     Given {
         case: trial.case,
         repeat: trial.repeat,
         answered,
-        cost: response.and_then(|response| price?.cost(&response.usage)),
+        cost: price.and_then(|price| price.paid(answered)),
         rival: rivals.of(trial),
     }
 }

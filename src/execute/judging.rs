@@ -264,10 +264,11 @@ impl Execution<'_> {
                     under_way[order].reasons.count(reason.clone());
                     waves[order].replies.tell(address, Told::GivenUp(reason));
                 }
-                Event::Retry { .. } => {}
+                Event::Retry { .. } | Event::Batch { .. } => {}
             }
         };
-        self.engine.run(render, by_alias, on_event).await?;
+        // A question hangs on answers, and another one on its reply: a day for each would be too long.
+        self.engine.run(render, by_alias, None, on_event).await?;
         // Whatever happened, no question is put twice.
         for one in missing {
             let never = Told::GivenUp("no call was made".into());

@@ -94,6 +94,7 @@ fn part(
     Ok(plan.map(|plan| Order {
         header: Header {
             reuse: of.reuse,
+            batch: of.batch,
             part: Some(Part {
                 of: of.id.clone(),
                 role,

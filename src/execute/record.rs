@@ -28,6 +28,7 @@ pub fn new_header(plan: &Plan, invocation: &str, git: Option<&Git>, started_at: 
         reason: None,
         rescored_from: None,
         reuse: false,
+        batch: false,
         trials: plan.sampling.most(),
         sampling: Some(&plan.sampling)
             .filter(|sampling| sampling.is_adaptive())

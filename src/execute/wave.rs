@@ -257,10 +257,13 @@ impl Execution<'_> {
                     let given_up = &mut waves[jobs[key].order].given_up;
                     given_up.insert(address, (outcome, reason));
                 }
-                Event::Retry { .. } => {}
+                Event::Retry { .. } | Event::Batch { .. } => {}
             }
         };
-        self.engine.run(render, by_alias, on_event).await?;
+        let batching = self.batching.as_ref();
+        self.engine
+            .run(render, by_alias, batching, on_event)
+            .await?;
         kept
     }
 }

@@ -34,6 +34,7 @@ pub struct Kept {
     answers: Answers,
     at: u64,
     length: u32,
+    batch: bool,
     features: Option<Features>,
 }
 
@@ -44,8 +45,8 @@ pub struct Features {
     pub text: TextDigest,
     /// Characters of the text.
     pub characters: u32,
-    /// Milliseconds from the sending of the last attempt to the end of its reply.
-    pub latency_ms: f64,
+    /// Milliseconds from the sending of the last attempt to the end of its reply, where it was sent by itself.
+    pub latency_ms: Option<f64>,
     /// Whether the text is JSON.
     pub is_json: bool,
     /// Whether the endpoint marked it as a refusal.
@@ -82,6 +83,7 @@ impl Answers {
             answers: self.clone(),
             at,
             length: u32::try_from(bytes.len()).map_err(|_| Error::new("an answer of 4 GB"))?,
+            batch: answered.batch,
             features: response.map(|response| scratch.features_of(response, answered.latency_ms)),
         })
     }
@@ -122,7 +124,7 @@ impl Scratch {
         Ok(bytes)
     }
 
-    fn features_of(&mut self, response: &Response, latency_ms: f64) -> Features {
+    fn features_of(&mut self, response: &Response, latency_ms: Option<f64>) -> Features {
         let text = &response.text;
         Features {
             text: TextDigest::of(text),
@@ -153,6 +155,11 @@ impl Kept {
     /// All of the answer.
     pub fn read(&self) -> Answered {
         serde_json::from_slice(&self.bytes()).expect("an answer that was kept is one")
+    }
+
+    /// Whether it came in a batch.
+    pub fn came_in_batch(&self) -> bool {
+        self.batch
     }
 
     /// What is asked of every response; `None` where the call failed.

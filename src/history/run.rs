@@ -56,6 +56,9 @@ pub struct Header {
     /// Whether answers of earlier runs were taken; a resumed run takes them too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reuse: bool,
+    /// Whether calls are put together in batches; a resumed run goes on so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub batch: bool,
     /// Calls for each case of each subject, at most.
     pub trials: u32,
     /// How they are made look by look; `None` where their number is fixed.

@@ -2,6 +2,7 @@
 //!
 //! What is read and written is the same in both; `store/` holds what differs.
 
+mod batches;
 mod database;
 mod postgres;
 mod record;

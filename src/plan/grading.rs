@@ -1,7 +1,7 @@
 //! What the scorers of a plan say of an answer, and what some of them have to ask first.
 
 use super::{Grade, Graded, Plan};
-use crate::exchange::Answered;
+use crate::exchange::{Answered, Reply};
 use crate::prompt::Prompt;
 use crate::scorer::asking::{Assessed, Hearing, Judged, Question, Replies, Step, Told};
 use crate::scorer::{Answer, Scorer, Target};
@@ -38,7 +38,7 @@ impl Plan {
     pub fn grade(&self, given: &Given<'_>, replies: &Replies) -> Vec<Grade> {
         let mut grades: Vec<Grade> = Vec::new();
         // A judge may wait for the others.
-        for (metric, scorer) in self.applicable(given.case, given.rival.is_some()) {
+        for (metric, scorer) in self.asked_of(given) {
             let done = match self.step(scorer, given, replies, &grades) {
                 None => return Vec::new(),
                 Some(Step::Done(assessed)) => assessed,
@@ -70,7 +70,7 @@ impl Plan {
         }
         let mut grades: Vec<Grade> = Vec::new();
         let mut questions = Vec::new();
-        for (metric, scorer) in self.applicable(given.case, given.rival.is_some()) {
+        for (metric, scorer) in self.asked_of(given) {
             match self.step(scorer, given, replies, &grades) {
                 Some(Step::Ask(asked)) => questions.extend(asked),
                 Some(Step::Done(assessed)) => grades.push(Grade {
@@ -104,9 +104,16 @@ impl Plan {
             .chain(self.case_scorers.values().flatten())
     }
 
+    /// The scorers of an answer with their metrics; those that measure time not where it has none of its own.
+    fn asked_of(&self, given: &Given<'_>) -> impl Iterator<Item = (usize, &Scorer)> {
+        let has_time = !given.answered.batch;
+        let scorers = self.applicable(given.case, given.rival.is_some());
+        let scorers = scorers.into_iter();
+        scorers.filter(move |(metric, _)| has_time || !self.metrics[*metric].unit.is_time())
+    }
+
     /// The scorers of a case with their metrics, those that ask a model behind the others; those that compare only where
-    /// there is something to compare with. A scorer of the case takes
-    /// the place of the suite's scorer of the same metric.
+    /// there is something to compare with. A scorer of the case takes the place of the suite's scorer of the same metric.
     pub(super) fn applicable(&self, case: usize, has_rival: bool) -> Vec<(usize, &Scorer)> {
         let own = self
             .case_scorers
@@ -198,10 +205,10 @@ impl Plan {
             if let (Some(price), Some(Told::Answered { answer, .. })) =
                 (price, replies.get(call.address))
             {
-                call.cost = match answer.reply.response() {
-                    Some(response) => price.cost(&response.usage),
+                call.cost = match answer.reply {
+                    Reply::Response(_) => price.paid(answer),
                     // A failed call costs nothing.
-                    None => Some(Cost::ZERO),
+                    Reply::Failure(_) => Some(Cost::ZERO),
                 };
             }
         }

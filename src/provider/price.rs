@@ -8,7 +8,7 @@ mod table;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::exchange::{Usage, WireFormat};
+use crate::exchange::{Answered, Usage, WireFormat};
 use crate::units::Cost;
 
 pub use table::{listed, table_date};
@@ -102,6 +102,13 @@ impl Price {
         })?;
         let rounded = (units + TOKENS_PER_RATE / 2) / TOKENS_PER_RATE;
         u64::try_from(rounded).ok().map(Cost::from_picodollars)
+    }
+
+    /// What was paid for a call: for one that came with a batch half of its cost, by the rule of the endpoints that take
+    /// batches. `None` where there is no answer, or its cost is not known.
+    pub fn paid(&self, answered: &Answered) -> Option<Cost> {
+        let cost = self.cost(&answered.reply.response()?.usage)?;
+        Some(if answered.batch { cost.half() } else { cost })
     }
 
     fn is_free(&self) -> bool {
@@ -209,6 +216,7 @@ fn host_of(url: &str) -> &str {
 mod tests {
     use super::super::testing::recorded;
     use super::*;
+    use crate::exchange::{Failure, FailureKind, Reply, Response};
 
     fn usage(input: u64, cache_read: Option<u64>, output: Option<u64>) -> Usage {
         Usage {
@@ -294,6 +302,32 @@ mod tests {
         assert_eq!(own.cost(&cached), Some(dollars("0.000094")));
         let none = Price::from_usd(10.0, 1.0, None, None).unwrap();
         assert_eq!(none.cost(&cached), Some(dollars("0.0001")));
+    }
+
+    #[test]
+    fn an_answer_of_a_batch_costs_half_and_a_failure_nothing_that_is_known() {
+        let price = Price::from_usd(0.15, 0.6, None, None).unwrap();
+        let mut response = Response::of("x");
+        response.usage = usage(40, None, Some(10));
+        let mut answered = Answered {
+            reply: Reply::Response(Box::new(response)),
+            attempts: 1,
+            latency_ms: None,
+            first_token_ms: None,
+            sent_at: 0,
+            batch: false,
+        };
+        assert_eq!(price.paid(&answered), Some(dollars("0.000012")));
+        answered.batch = true;
+        assert_eq!(price.paid(&answered), Some(dollars("0.000006")));
+        answered.reply = Reply::Failure(Failure {
+            kind: FailureKind::Server,
+            status: None,
+            message: String::new(),
+            retryable: false,
+        });
+        assert_eq!(price.paid(&answered), None);
+        assert_eq!(Cost::from_picodollars(3).half(), Cost::from_picodollars(2));
     }
 
     #[test]

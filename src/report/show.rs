@@ -160,6 +160,10 @@ pub(super) fn run_size(run: &RunFacts<'_>) -> Vec<String> {
     let trials = count(run.trials_per_case as usize, "trial");
     let most = if run.is_adaptive { "up to " } else { "" };
     let mut facts = vec![format!("{} × {most}{trials}", count(run.cases, "case"))];
+    if run.batched > 0 {
+        let calls = count(run.batched, "call");
+        facts.push(format!("{calls} in batches at half the price"));
+    }
     if run.saved > 0 {
         facts.push(format!("{} saved", count(run.saved, "call")));
     }

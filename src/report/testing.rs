@@ -291,6 +291,7 @@ impl World {
             is_adaptive: false,
             outcomes: vec![(Outcome::Ok, 3 * cases - 3), (Outcome::Timeout, 3)],
             live: 3 * cases,
+            batched: 0,
             saved: 0,
             confirming: 0,
             judging: 0,
@@ -448,9 +449,10 @@ impl World {
         let answered = Answered {
             reply: trial.reply(),
             attempts: if measured { 1 } else { 4 },
-            latency_ms: 812.5,
+            latency_ms: Some(812.5),
             first_token_ms: None,
             sent_at: 0,
+            batch: false,
         };
         TrialRecord {
             subject: 0,

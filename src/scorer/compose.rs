@@ -446,8 +446,8 @@ fn context(subject: &Subject<'_>) -> Value {
     if let Some(expected) = subject.target.expected {
         add("expected", expected.clone());
     }
-    if subject.answer.latency_ms.is_finite() {
-        add("latency_ms", json!(subject.answer.latency_ms));
+    if let Some(latency_ms) = subject.answer.latency_ms {
+        add("latency_ms", json!(latency_ms));
     }
     if let Some(cost) = subject.answer.cost {
         add("cost", json!(cost.usd()));

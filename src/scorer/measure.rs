@@ -384,10 +384,7 @@ impl Rule for Measure {
                 let number = unit.of(subject)?;
                 Ok(within(number, unit.name(), *min, *max))
             }
-            Self::Latency(max) => {
-                let ms = subject.answer.latency_ms;
-                read_time(Some(ms).filter(|ms| ms.is_finite()), *max, "latency")
-            }
+            Self::Latency(max) => read_time(subject.answer.latency_ms, *max, "latency"),
             Self::FirstToken(max) => read_time(subject.answer.first_token_ms, *max, "first token"),
             Self::Speed(min) => read_speed(subject.answer, *min),
             Self::Cost(max) => read_cost(subject.answer.cost, *max),
@@ -455,7 +452,8 @@ fn read_speed(answer: &Answer<'_>, min: Option<f64>) -> OrMissing<Reading> {
     let first = answer.first_token_ms.ok_or("the answer was not streamed")?;
     let tokens = answer.response.usage.output;
     let tokens = tokens.ok_or("the endpoint did not count output tokens")?;
-    let seconds = (answer.latency_ms - first) / 1000.0;
+    let whole = answer.latency_ms.ok_or("the latency was not measured")?;
+    let seconds = (whole - first) / 1000.0;
     if tokens < 2 || seconds.is_nan() || seconds <= 0.0 {
         return Err("the answer came in one piece".to_owned());
     }

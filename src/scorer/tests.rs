@@ -57,7 +57,7 @@ fn grade_response(
     };
     let answer = Answer {
         response,
-        latency_ms: 1250.0,
+        latency_ms: Some(1250.0),
         first_token_ms: Some(250.0),
         cost: Cost::from_usd(0.002),
     };
@@ -514,7 +514,7 @@ fn what_was_not_measured_has_no_score() {
     let grade = |entry: &str, latency_ms: f64| {
         let answer = Answer {
             response: &response,
-            latency_ms,
+            latency_ms: Some(latency_ms),
             first_token_ms: None,
             cost: None,
         };

@@ -6,6 +6,7 @@
 
 mod acceptance_test;
 mod baseline_test;
+mod batch_test;
 mod bedrock_test;
 mod broken;
 mod calibration_test;

@@ -21,6 +21,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
         "shared limits",
         include_str!("../migrations/0004_shared_limits.sql"),
     ),
+    (5, "batches", include_str!("../migrations/0005_batches.sql")),
 ];
 
 /// What to do about a history that another program made.

@@ -275,6 +275,6 @@ pub(super) fn from_json<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<
     })
 }
 
-fn to_json(value: &impl serde::Serialize) -> String {
+pub(super) fn to_json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("our records serialise to JSON")
 }

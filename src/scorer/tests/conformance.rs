@@ -80,7 +80,7 @@ struct Row {
     text: String,
     calls: Vec<ToolCall>,
     finish: Option<String>,
-    latency_ms: f64,
+    latency_ms: Option<f64>,
     cost: Option<Cost>,
     wanted: Wanted,
 }
@@ -261,7 +261,7 @@ fn assertion(row: &Value) -> Option<Row> {
         text: text_of(&row["output"]),
         calls: calls_of(&row["output"]),
         finish: row.get("finish_reason").map(text_of),
-        latency_ms: row["latency_ms"].as_f64().unwrap_or(f64::NAN),
+        latency_ms: row["latency_ms"].as_f64(),
         cost: row["cost"].as_f64().and_then(Cost::from_usd),
         wanted: wanted_of_assertion(row, kind)?,
     })
@@ -431,7 +431,7 @@ fn metric_part(row: &Value, part: &str) -> Option<Row> {
         text,
         calls: Vec::new(),
         finish: None,
-        latency_ms: f64::NAN,
+        latency_ms: None,
         cost: None,
         wanted: wanted_of_metric(row, part),
     })
