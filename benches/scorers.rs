@@ -168,6 +168,7 @@ fn compile(entry: &str) -> Scorer {
     let surroundings = Surroundings {
         load: &|path, _| Err(Error::new(path.to_owned())),
         workspace: None,
+        cases: &[],
     };
     scorer::compile(&document, node, &surroundings).unwrap()
 }
