@@ -314,7 +314,7 @@ fn vectors_are_made_from_files_without_a_call() {
     );
     assert_eq!(endpoint.calls(), 6, "the answers alone are asked for");
     let scorer = "similar: { files: vectors }";
-    let scored = project.run(&[
+    let graded = project.run(&[
         "score",
         "--scorer",
         scorer,
@@ -323,7 +323,7 @@ fn vectors_are_made_from_files_without_a_call() {
         "--expected",
         "ba",
     ]);
-    assert_eq!(scored.expect_code(0).stdout, "graded 1.0\n");
+    assert_eq!(graded.expect_code(0).stdout, "graded 1.0\n");
     let asking = project.run(&[
         "score",
         "--scorer",

@@ -191,6 +191,21 @@ fn a_program_may_fail_in_any_way_and_it_is_never_a_score() {
     "#);
 }
 
+#[test]
+fn a_line_too_many_never_gives_the_score_of_one_answer_to_another() {
+    let endpoint = Endpoint::start(Behaviour::default());
+    let script = "while read -r line; do\n  id=$(echo \"$line\" | sed 's/.*\"id\":\"\\([0-9a-f]*\\)\".*/\\1/')\n  \
+                  echo \"{\\\"id\\\":\\\"$id\\\",\\\"score\\\":1}\"\n  echo \"{\\\"id\\\":\\\"$id\\\",\\\"score\\\":0}\"\ndone\n";
+    let output = program(&endpoint, script, "lines").run(&["run", "--json"]);
+    let found = scores(&output.json(), "command");
+    let scored: Vec<&f64> = found.iter().flatten().collect();
+    assert_eq!(scored, [&1.0], "the first answer alone: {found:?}");
+    assert_eq!(
+        reasons(&output),
+        ["`grader` gave no score: a reply to another question, by its `id`"]
+    );
+}
+
 /// A service that is asked for scores at `/grade`, beside the model that echoes the user.
 fn service(reply: impl Fn(&Value) -> String + Send + Sync + 'static) -> Endpoint {
     Endpoint::start(Behaviour {

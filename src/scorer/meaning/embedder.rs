@@ -23,7 +23,7 @@ const TOGETHER: usize = 64;
 #[derive(Debug)]
 pub(super) enum Embedder {
     /// A model that is asked for them.
-    Asked(Service),
+    Asked(Box<Service>),
     /// The files of a model that has a vector for each piece of a word.
     Files(Box<Files>),
 }
@@ -70,7 +70,9 @@ impl Embedder {
                 .into());
         }
         match (entry.get("model"), entry.get("files")) {
-            (Some(_), None) => Service::read(entry, Task::Embed).map(Self::Asked),
+            (Some(_), None) => {
+                Service::read(entry, Task::Embed).map(|service| Self::Asked(Box::new(service)))
+            }
             (None, None) => Err(entry
                 .problem_of_all(format!("`{}` needs `model` or `files`", entry.kind.name))
                 .help("name a model of regauge.yaml, or a folder with the files of one")
