@@ -3,6 +3,7 @@
 //! Everything that can go wrong with what people wrote goes wrong here. What the plan holds is in a fixed order:
 //! subjects as the suite names them, cases as the dataset has them.
 
+mod derived;
 pub mod grading;
 mod labels;
 mod metrics;
@@ -210,6 +211,7 @@ impl Plan {
         let case_scorers = case_scorers(workspace, &dataset, &mut metrics, &mut unscored);
         // A scorer that could not be read may be the one that a gate names.
         if unscored.is_empty() {
+            derived::check(&suite, &metrics.list, &mut problems);
             check_gates(&suite, &metrics.list, &mut problems);
         }
         problems.take(unscored.finish());
@@ -647,6 +649,12 @@ fn check_gates(suite: &Suite, metrics: &[Metric], problems: &mut Problems) {
             [metric.name.as_str()].into_iter().chain(whole)
         })
         .chain([PASS, ERROR_RATE])
+        .chain(
+            suite
+                .derived
+                .iter()
+                .map(|(derived, _)| derived.name.as_str()),
+        )
         .collect();
     let mut gated = BTreeSet::new();
     for (gate, place) in &suite.gates {
