@@ -9,6 +9,7 @@ mod canary;
 mod case;
 pub mod cluster;
 mod confirm;
+mod derived;
 pub mod foresight;
 mod group;
 pub mod judges;

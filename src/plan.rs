@@ -4,6 +4,7 @@
 //! subjects as the suite names them, cases as the dataset has them.
 
 mod batching;
+mod derived;
 pub mod forecast;
 pub mod grading;
 mod labels;
@@ -221,10 +222,11 @@ impl Plan {
         };
         let most = suite.policy.max_quarantine;
         check_quarantine(&suite.quarantine, &dataset, most, now, &mut problems);
-        selection.narrow(Arc::make_mut(&mut dataset.cases));
+        selection.narrow(&mut dataset.cases);
         let case_scorers = case_scorers(&compiler, &dataset, &mut metrics, &mut unscored);
         // A scorer that could not be read may be the one that a gate names.
         if unscored.is_empty() {
+            derived::check(&suite, &metrics.list, &mut problems);
             check_gates(&suite, &metrics.list, &mut problems);
         }
         problems.take(unscored.finish());
@@ -662,6 +664,12 @@ fn check_gates(suite: &Suite, metrics: &[Metric], problems: &mut Problems) {
             [metric.name.as_str()].into_iter().chain(whole)
         })
         .chain([PASS, ERROR_RATE])
+        .chain(
+            suite
+                .derived
+                .iter()
+                .map(|(derived, _)| derived.name.as_str()),
+        )
         .collect();
     let mut gated = BTreeSet::new();
     for (gate, place) in &suite.gates {

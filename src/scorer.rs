@@ -85,6 +85,8 @@ pub enum Unit {
     /// Tokens a second.
     #[serde(rename = "tokens-per-second")]
     TokensPerSecond,
+    /// A number that is made of others.
+    Number,
 }
 
 impl Unit {
@@ -107,6 +109,7 @@ impl Unit {
             Self::Tokens => format!("{value:.1} tokens"),
             Self::Words => format!("{value:.1} words"),
             Self::TokensPerSecond => format!("{value:.1} tokens/s"),
+            Self::Number => crate::units::four_digits(value),
         }
     }
 }

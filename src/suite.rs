@@ -1,6 +1,7 @@
 //! Suites: which prompts meet which cases on which models, how the answers are graded, and what is allowed.
 
 pub mod cluster;
+pub mod derived;
 pub mod gate;
 pub mod quarantine;
 mod sampling;
@@ -21,6 +22,7 @@ use crate::workspace::Workspace;
 use crate::workspace::params::{PARAMS, read_params};
 use crate::workspace::privacy::{PRIVACY, reads_eyes_off};
 use cluster::{CLUSTER, ClusterRule, Sharing, read_cluster};
+use derived::{DERIVED, Derived, read_derived};
 use gate::{GATE, GateRule, POLICY, Policy, check_modes, read_gate, read_policy};
 use quarantine::{QUARANTINE, Quarantine, read_quarantine};
 pub use sampling::Sampling;
@@ -85,6 +87,11 @@ pub const SHAPE: Shape = Shape::Record(&[
         "how answers are graded",
     ),
     Field::optional(
+        "derived",
+        Shape::List(&DERIVED),
+        "metrics that are made of others",
+    ),
+    Field::optional(
         "gates",
         Shape::List(&GATE),
         "what is allowed, metric by metric",
@@ -128,6 +135,8 @@ pub struct Suite {
     pub sampling: Sampling,
     /// Sampling parameters that go over those of models and prompts.
     pub params: Params,
+    /// Metrics that are made of others, with the places of their expressions.
+    pub derived: Vec<(Derived, Place)>,
     /// What is allowed, metric by metric, with the places of the metrics' names.
     pub gates: Vec<(GateRule, Place)>,
     /// What holds for all gates.
@@ -320,6 +329,10 @@ pub fn read(workspace: &Workspace, file: &str) -> Result<Suite> {
             .collect(),
         sampling: Sampling::read(root.get("trials")),
         params: read_params(root.get("params")),
+        derived: items("derived")
+            .iter()
+            .map(|node| read_derived(&document, node))
+            .collect(),
         gates: items("gates")
             .iter()
             .map(|node| read_gate(&document, node))

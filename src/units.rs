@@ -187,6 +187,21 @@ pub fn start_of_month(milliseconds: i64) -> i64 {
     start().unwrap_or(milliseconds)
 }
 
+/// A number without a unit, with four digits that count: `0.02500`, `1234`.
+pub fn four_digits(value: f64) -> String {
+    let size = value.abs();
+    let decimals = [1000.0, 100.0, 10.0, 1.0, 0.1, 0.01, 0.001];
+    let decimals = decimals
+        .iter()
+        .position(|least| size >= *least)
+        .unwrap_or(7);
+    if value == 0.0 {
+        "0".to_owned()
+    } else {
+        format!("{value:.decimals$}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

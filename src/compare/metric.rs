@@ -9,7 +9,7 @@ use super::side::{Side, identical_outputs, same_input};
 use super::summary::{Estimate, GateSummary, LimitVerdict, MetricSummary, Settle, Verdict};
 use super::units::{Both, Direction, Units};
 use super::values::{Sight, Values};
-use super::{whole, wording};
+use super::{derived, whole, wording};
 use crate::history::run::Header;
 use crate::plan::PASS;
 use crate::scorer::Unit;
@@ -151,6 +151,7 @@ pub(super) fn measure_all<'a>(
         })
         .collect();
     measurements.extend(whole::measure_all(header, &sides));
+    measurements.extend(derived::measure_all(header, &sides));
     measurements.sort_by_key(|measurement| measurement.rule.is_none());
     measurements
 }
@@ -366,9 +367,15 @@ impl<'a> Measurement<'a> {
         }
     }
 
+    /// Whether a drop is tested; of what is made of other metrics only limits are held.
+    pub(super) fn tests_drops(&self) -> bool {
+        self.unit != Unit::Number
+    }
+
     /// Whether this is a member of the family of tests.
     pub(super) fn is_tested(&self) -> bool {
-        self.rule.is_some() && self.compared.is_some() && self.settled.is_none()
+        let is_compared = self.compared.is_some() && self.settled.is_none();
+        self.rule.is_some() && is_compared && self.tests_drops()
     }
 
     /// The test of the drop. A p-value divided by the share of its look is one for the whole schedule: over all looks it
@@ -461,7 +468,9 @@ impl<'a> Measurement<'a> {
                 .filter(|evidence| evidence.bounds.is_some())
                 .map(|evidence| self.difference(&evidence)),
             relative: self.kind == Kind::Ratio,
-            p_drop: evidence.map(|evidence| self.adjusted.unwrap_or(evidence.shuffle.p_drop)),
+            p_drop: evidence
+                .filter(|_| self.tests_drops())
+                .map(|evidence| self.adjusted.unwrap_or(evidence.shuffle.p_drop)),
             pairs: compared.map_or(0, |compared| compared.measured.pairs),
             missing: compared.map_or(0, |compared| compared.measured.missing),
             bounds,
@@ -582,6 +591,7 @@ impl<'a> Measurement<'a> {
             return (Some(Verdict::Unmeasured), None);
         }
         let (verdict, reason) = match &self.compared {
+            _ if !self.tests_drops() => (Verdict::Pass, None),
             None => (Verdict::NoBaseline, None),
             Some(compared) => {
                 let (verdict, reason) =

@@ -76,6 +76,7 @@ fn header(id: &str, trials: usize) -> Header {
             labels: None,
             judge: None,
         }],
+        derived: Vec::new(),
         gates: Vec::new(),
         policy: Policy::default(),
         quarantine: Vec::new(),

@@ -300,6 +300,19 @@ fn plain_sentence(
         return without_baseline(summary, now);
     };
     let fell = fell_or_rose(summary, before, now, difference);
+    by_verdict(summary, measurement, reason, (difference, fell))
+}
+
+/// What the verdict on a difference is, in words; `fell` says how large it is.
+fn by_verdict(
+    summary: &MetricSummary<'_>,
+    measurement: &Measurement<'_>,
+    reason: Option<Reason>,
+    (difference, fell): (Estimate, String),
+) -> String {
+    if !measurement.tests_drops() {
+        return format!("{fell}{}", open_limit(summary));
+    }
     match summary.verdict {
         Some(Verdict::Regressed) => format!(
             "{fell}, more than the {} allowed; {}",
@@ -441,15 +454,7 @@ fn broken_limit(
 
 fn without_baseline(summary: &MetricSummary<'_>, now: Estimate) -> String {
     let value = |value| summary.unit.show(value);
-    let open = summary
-        .gate
-        .as_ref()
-        .is_some_and(|gate| gate.limit == Some(LimitVerdict::Open));
-    let limit = if open {
-        "; whether its limit holds is open"
-    } else {
-        ""
-    };
+    let limit = open_limit(summary);
     format!(
         "{} is {} (90 % interval {} to {}){limit}",
         summary.name,
@@ -457,6 +462,13 @@ fn without_baseline(summary: &MetricSummary<'_>, now: Estimate) -> String {
         value(now.low),
         value(now.high)
     )
+}
+
+fn open_limit(summary: &MetricSummary<'_>) -> &'static str {
+    match &summary.gate {
+        Some(gate) if gate.limit == Some(LimitVerdict::Open) => "; whether its limit holds is open",
+        _ => "",
+    }
 }
 
 fn fell_or_rose(

@@ -38,6 +38,12 @@ pub fn new_header(plan: &Plan, invocation: &str, git: Option<&Git>, started_at: 
         selection: plan.selection.clone(),
         subjects: plan.subjects.iter().map(subject_record).collect(),
         metrics: plan.metrics.clone(),
+        derived: plan
+            .suite
+            .derived
+            .iter()
+            .map(|(derived, _)| derived.clone())
+            .collect(),
         gates: plan
             .suite
             .gates

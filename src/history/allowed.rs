@@ -27,7 +27,11 @@ impl Header {
                 let mut scored = self.metrics.iter();
                 match scored.find(|other| other.name == metric) {
                     Some(found) => Some((found.unit, found.lower_is_better)),
-                    None => self.is_whole(metric).then_some((Unit::Share, false)),
+                    None if self.is_whole(metric) => Some((Unit::Share, false)),
+                    None => {
+                        let derived = self.derived.iter().find(|other| other.name == metric)?;
+                        Some((Unit::Number, derived.lower_is_better))
+                    }
                 }
             }
         }

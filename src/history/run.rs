@@ -13,6 +13,7 @@ use crate::plan::selection::Selection;
 use crate::plan::{ERROR_RATE, Grade, Graded, Metric};
 use crate::scorer::Score;
 use crate::suite::Sampling;
+use crate::suite::derived::Derived;
 use crate::suite::gate::{GateRule, Policy};
 use crate::suite::quarantine::Quarantine;
 use crate::units::Cost;
@@ -76,6 +77,9 @@ pub struct Header {
     pub subjects: Vec<SubjectRecord>,
     /// The metrics that scorers give.
     pub metrics: Vec<Metric>,
+    /// Metrics that are made of others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub derived: Vec<Derived>,
     /// What is allowed, metric by metric.
     pub gates: Vec<GateRule>,
     /// What holds for all gates.

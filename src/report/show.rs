@@ -10,7 +10,7 @@ use crate::compare::summary::{
 };
 use crate::history::run::Origin;
 use crate::scorer::Unit;
-use crate::units::count;
+use crate::units::{count, four_digits};
 
 /// Beyond this a number stands for "no bound", which no measurement reaches.
 const UNBOUNDED: f64 = 1e12;
@@ -26,6 +26,7 @@ pub(super) fn value(unit: Unit, value: f64) -> String {
         Unit::Tokens => format!("{value:.1} tokens"),
         Unit::Words => format!("{value:.1} words"),
         Unit::TokensPerSecond => format!("{value:.1} tokens/s"),
+        Unit::Number => four_digits(value),
     }
 }
 
@@ -73,7 +74,12 @@ pub(super) fn change(metric: &MetricSummary<'_>) -> Option<Change> {
 
 /// How far a metric may drop: `2.0 pt`, `10.0 %`.
 pub(super) fn tolerance(metric: &MetricSummary<'_>) -> Option<String> {
-    Some(drop(metric, metric.gate.as_ref()?.tolerance))
+    // What is made of other metrics has limits alone.
+    let gate = metric
+        .gate
+        .as_ref()
+        .filter(|_| metric.unit != Unit::Number)?;
+    Some(drop(metric, gate.tolerance))
 }
 
 /// The size of a drop: `2.0 pt`, `10.0 %`.
@@ -106,6 +112,7 @@ impl Step {
             Unit::Tokens => (1.0, 1, " tokens"),
             Unit::Words => (1.0, 1, " words"),
             Unit::TokensPerSecond => (1.0, 1, " tokens/s"),
+            Unit::Number => (1.0, 4, ""),
         };
         Self {
             factor,

@@ -14,6 +14,7 @@ mod cause_test;
 mod ci_test;
 mod command_test;
 mod database;
+mod derived_test;
 mod docs;
 mod endpoint;
 mod endpoint_test;
