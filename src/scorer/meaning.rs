@@ -60,8 +60,8 @@ pub(super) const SIMILAR: Kind = Kind {
                  once in a run, however often it occurs. With `files` no one is asked: the vector of a text is \
                  the mean of those of its pieces (one matrix and a byte-pair tokenizer, such as WordLlama's), which is \
                  fast and blind to the order of words. What a model takes for near differs from model to model: see \
-                 the values of a run before setting a threshold. Gives the numbers of promptfoo (similar), but for what \
-                 lies outside of 0 and 1, and with a threshold on the value for `euclidean` too.",
+                 the values of a run before setting a threshold. The three ways are those of promptfoo \
+                 (similar); a `threshold` is always one on the value, never on a distance.",
     main: Some("model"),
     options: &[
         VECTORS, EXPECTED, GRADED, NORMALIZE, TRANSFORM, NEGATE, COMMON,
