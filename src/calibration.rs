@@ -284,6 +284,15 @@ mod tests {
     }
 
     #[test]
+    fn a_record_without_slices_and_numbers_is_still_one() {
+        let written = serde_json::to_value(record(counts(60, 3, 2, 55))).unwrap();
+        let fields = written.as_object().unwrap();
+        assert!(!fields.contains_key("slices") && !fields.contains_key("paired"));
+        let read: Record = serde_json::from_value(written).unwrap();
+        assert_eq!(read, record(counts(60, 3, 2, 55)));
+    }
+
+    #[test]
     fn enough_labels_are_a_hundred_with_thirty_of_each_kind() {
         assert!(counts(60, 5, 5, 30).is_enough());
         assert!(!counts(90, 5, 5, 10).is_enough());
