@@ -122,7 +122,7 @@ impl<'a> Display<'a> {
         let what = match news {
             News::Left { run, cancel } => {
                 let text = format!(
-                    "batch {id} of `{alias}` goes on at its endpoint, and is paid for; `regauge run --resume={run}` \
+                    "batch {id} of `{alias}` is left at its endpoint, and is paid for; `regauge run --resume={run}` \
                      takes its results; to cancel it, send an empty POST with your key to {cancel}"
                 );
                 return self.note(&text);

@@ -58,7 +58,7 @@ pub enum News {
         /// How many.
         lines: usize,
     },
-    /// It goes on at the endpoint, and nobody waits for it any more.
+    /// It is left at the endpoint, where it goes on if it can, and nobody waits for it any more.
     Left {
         /// The run that takes its results when it is resumed.
         run: Arc<str>,

@@ -101,7 +101,7 @@ fn an_interrupted_run_leaves_its_batch_and_says_how_to_go_on_and_how_to_cancel()
     assert!(
         output
             .stderr
-            .contains("batch batch_1 of `small` goes on at its endpoint"),
+            .contains("batch batch_1 of `small` is left at its endpoint"),
         "{output}"
     );
     assert!(output.stderr.contains(cancel), "{output}");
@@ -129,7 +129,7 @@ fn a_run_whose_time_is_spent_leaves_its_batch_and_can_be_resumed() {
     let output = project.run(&run).expect_code(3);
     assert_eq!(outcomes(&output.json())["skipped"], 5);
     assert!(
-        output.stderr.contains("goes on at its endpoint"),
+        output.stderr.contains("is left at its endpoint"),
         "{output}"
     );
     house.conduct(Conduct::default());
