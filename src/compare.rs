@@ -232,9 +232,8 @@ fn subject_summary<'a>(compared: &Compared<'a>, pairing: Pairing<'a>) -> Subject
     };
     let (metrics, critical) = (summaries(&measurements), summaries(&critical));
     let must_pass = must_pass::check(&now, header);
-    let broken = must_pass
-        .iter()
-        .filter_map(|case| (!case.holds).then_some(Verdict::Regressed));
+    let broken = must_pass.iter().filter(|case| !case.holds);
+    let broken = broken.map(|_| Verdict::Regressed);
     let gates = metrics.iter().chain(&critical);
     let mut verdict = worst(gates.filter_map(|metric| metric.verdict).chain(broken));
     let (mut cases, chance) = case::summaries(&now, before.as_ref(), header);

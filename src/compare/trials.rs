@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::summary::{Changed, ScoreSummary, TrialSummary};
 use super::withhold::{Key, withheld};
 use crate::exchange::{Reply, ToolCall, Usage};
+use crate::history::answers::Kept;
 use crate::history::run::TrialRecord;
 use crate::plan::{Graded, Metric};
 use crate::text::diff::Diff;
@@ -104,14 +105,16 @@ impl<'a> Trials<'a> {
         let mut records = self.records();
         let failing = self.records().find(|one| one.passed() == Some(false));
         let unmeasured = || self.records().find(|one| !one.outcome.is_measured());
-        self.alone(failing.or_else(unmeasured).or_else(|| records.next())?)
+        let found = failing.or_else(unmeasured).or_else(|| records.next());
+        found.map(|record| self.alone(record))
     }
 
     /// The one that an output is best compared with: the first that passes, else the first with a result.
     pub(super) fn best(&self) -> Option<TrialSummary<'a>> {
         let passing = self.records().find(|one| one.passed() == Some(true));
         let measured = || self.records().find(|one| one.outcome.is_measured());
-        self.alone(passing.or_else(measured)?)
+        let found = passing.or_else(measured);
+        found.map(|record| self.alone(record))
     }
 
     /// The same with texts withheld; where differences are shown, they come down to the share that changed.
@@ -124,13 +127,13 @@ impl<'a> Trials<'a> {
         self.made.iter().chain(fresh)
     }
 
-    fn alone(&self, record: &'a TrialRecord) -> Option<TrialSummary<'a>> {
+    fn alone(&self, record: &'a TrialRecord) -> TrialSummary<'a> {
         let texts = self.withheld.as_deref().map(Texts::of);
-        Some(self.summary(record, texts.as_ref()))
+        self.summary(record, texts.as_ref())
     }
 
     fn summary(&self, record: &'a TrialRecord, withheld: Option<&Texts<'a>>) -> TrialSummary<'a> {
-        let answered = record.answer.as_ref().map(|answer| answer.read());
+        let answered = record.answer.as_ref().map(Kept::read);
         let attempts = answered.as_ref().map_or(0, |answered| answered.attempts);
         let (response, failure) = match answered.map(|answered| answered.reply) {
             Some(Reply::Response(response)) => (Some(*response), None),

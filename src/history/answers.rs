@@ -73,7 +73,7 @@ pub struct Version {
 impl Answers {
     /// Puts an answer there. A disk that is full is an error.
     pub fn keep(&self, answered: &Answered) -> Result<Kept> {
-        let bytes = serde_json::to_vec(answered).expect("an answer serialises to JSON");
+        let bytes = written(answered);
         let mut scratch = self.lock();
         let at = scratch
             .append(&bytes)
@@ -154,7 +154,7 @@ impl Scratch {
 impl Kept {
     /// All of the answer.
     pub fn read(&self) -> Answered {
-        serde_json::from_slice(&self.bytes()).expect("an answer that was kept is one")
+        read(&self.bytes())
     }
 
     /// Whether it came in a batch.
@@ -197,6 +197,14 @@ impl TextDigest {
         half.copy_from_slice(&digest.as_bytes()[..16]);
         Self(half)
     }
+}
+
+fn written(answered: &Answered) -> Vec<u8> {
+    serde_json::to_vec(answered).expect("an answer serialises to JSON")
+}
+
+fn read(bytes: &[u8]) -> Answered {
+    serde_json::from_slice(bytes).expect("an answer that was kept is one")
 }
 
 fn cannot_write(error: &io::Error) -> Error {

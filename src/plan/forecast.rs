@@ -130,6 +130,7 @@ impl Plan {
 
 impl Forecasts {
     /// The same where subjects are called in batches, at half the price.
+    #[must_use]
     pub fn in_batches(mut self) -> Self {
         for forecast in &mut self.subjects {
             forecast.cost = forecast.cost.map(Cost::half);

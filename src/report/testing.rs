@@ -303,16 +303,6 @@ impl World {
     fn subject<'a>(&'a self, suite: &OwnSuite, subject: &'a OwnSubject) -> SubjectSummary<'a> {
         let cases: Vec<CaseSummary<'a>> =
             subject.cases.iter().map(|case| self.case(case)).collect();
-        let mut counts: Vec<(CaseVerdict, usize)> = Vec::new();
-        for case in &cases {
-            match counts
-                .iter_mut()
-                .find(|(verdict, _)| *verdict == case.verdict)
-            {
-                Some((_, count)) => *count += 1,
-                None => counts.push((case.verdict, 1)),
-            }
-        }
         SubjectSummary {
             name: subject.name.into(),
             prompt: "triage@v2".into(),
@@ -356,7 +346,7 @@ impl World {
                 informative: 5,
                 listed: 0.1,
             },
-            counts,
+            counts: counts_of(&cases),
             outcomes: vec![(Outcome::Ok, 3 * cases.len())],
             labels: vec![label_table()],
             groups: groups(subject.verdict),
@@ -494,6 +484,19 @@ impl OwnTrial {
             ..Response::of(&self.output)
         }))
     }
+}
+
+/// Cases by verdict, in the order in which they come.
+fn counts_of(cases: &[CaseSummary<'_>]) -> Vec<(CaseVerdict, usize)> {
+    let mut counts: Vec<(CaseVerdict, usize)> = Vec::new();
+    for case in cases {
+        let mut known = counts.iter_mut();
+        match known.find(|(verdict, _)| *verdict == case.verdict) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((case.verdict, 1)),
+        }
+    }
+    counts
 }
 
 fn passed(trials: &[OwnTrial]) -> Passed {

@@ -119,8 +119,8 @@ mod tests {
 
     #[test]
     fn an_expression_is_a_number_or_nothing() {
-        let inputs = [("cost", 0.02), ("pass", 0.8)];
-        assert_eq!(value("cost / pass", &inputs), Some(0.025));
+        let inputs = [("cost", 0.5), ("pass", 0.8)];
+        assert_eq!(value("cost / pass", &inputs), Some(0.625));
         assert_eq!(value("cost / (pass - pass)", &inputs), None);
         assert_eq!(value("pass > 0.5", &inputs).filter(|v| *v > 1.0), None);
         assert_eq!(value("latency / pass", &inputs), None, "a missing input");
