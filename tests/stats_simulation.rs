@@ -431,22 +431,24 @@ fn pairs_of_runs(now: [f64; 3], cases: usize, number: usize) -> Vec<(Given, Give
 
 #[test]
 fn macro_f1_of_an_unchanged_classifier_seldom_alarms() {
-    let pairs = pairs_of_runs([0.9, 0.8, 0.7], 30, 80);
+    let pairs = pairs_of_runs([0.9, 0.8, 0.7], 30, 400);
     let alarms = pairs
         .iter()
         .filter(|(base, cand)| p_of_macro_f1(base, cand) <= 0.05);
-    // With a true rate of 5 % more than 9 alarms of 80 are seen once in 100.
+    // With a true rate of 5 % more than 30 alarms of 400 are seen once in 100.
     let alarms = alarms.count();
-    assert!(alarms <= 9, "{alarms}");
+    println!("false alarms: {alarms} of 400");
+    assert!(alarms <= 30, "{alarms}");
 }
 
 #[test]
 fn macro_f1_seldom_passes_where_it_fell_by_the_tolerance() {
     // Without noise macro-F1 is 0.780 then and 0.693 now.
-    let pairs = pairs_of_runs([0.85, 0.7, 0.6], 200, 80);
+    let pairs = pairs_of_runs([0.85, 0.7, 0.6], 200, 400);
     let passes = pairs
         .iter()
         .filter(|(base, cand)| rules_out_a_drop(base, cand, 0.087));
     let passes = passes.count();
-    assert!(passes <= 9, "{passes}");
+    println!("wrong passes: {passes} of 400");
+    assert!(passes <= 30, "{passes}");
 }
