@@ -226,7 +226,9 @@ fn verdicts_are_graded_again_without_a_call_and_only_those_that_were_given() {
     let unasked = project.run(&["rescore", "--json", "--baseline", "none"]);
     assert_eq!(scores(&unasked, "helpful"), [None; 5]);
     assert!(
-        unasked.stdout.contains("the judge was not asked"),
+        unasked
+            .stdout
+            .contains("not asked: no reply of `judge` to this request is stored"),
         "{unasked}"
     );
     assert_eq!(endpoint.calls(), calls, "grading again makes no call");
