@@ -12,6 +12,7 @@ use super::metric::{Comparison, Found, Measurement, Sides};
 use super::rules::{name_of, scope_of};
 use super::side::{Side, same_input};
 use super::units::numbered;
+use super::values::Values;
 use crate::history::run::Header;
 use crate::scorer::Unit;
 use crate::stats::Interval;
@@ -107,6 +108,7 @@ fn measure<'a>(
         not_comparable,
         settled: None,
         rival: None,
+        missing: recipe.missing_share(sides.now),
     };
     Measurement::of(found, sides)
 }
@@ -126,6 +128,14 @@ impl<'f, 'a> Recipe<'f, 'a> {
             gauges: gauges.collect(),
             names,
         }
+    }
+
+    /// The share of the cases that lack a value, of the input of which the most lack it.
+    fn missing_share(&self, side: &Side<'_>) -> f64 {
+        let sharing = self.header.policy.clusters;
+        let gauges = self.gauges.iter();
+        let shares = gauges.map(|gauge| Values::of(side, *gauge, sharing).missing_share());
+        shares.fold(0.0, f64::max)
     }
 
     fn inputs(&self, side: &Side<'_>, cases: &[usize]) -> Inputs<'_> {

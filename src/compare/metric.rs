@@ -13,6 +13,7 @@ use super::{derived, whole, wording};
 use crate::history::run::Header;
 use crate::plan::PASS;
 use crate::scorer::Unit;
+use crate::stats::SLACK;
 use crate::stats::compare::{self as gate, Evidence, Measured, Reason, Settings, mean_difference};
 use crate::stats::family::Test;
 use crate::stats::floor::{FloorVerdict, floor_check};
@@ -67,6 +68,8 @@ pub(super) struct Measurement<'a> {
     settled: Option<Verdict>,
     /// What its values compare the answers with, where they are themselves comparisons: then a limit alone decides.
     pub(super) rival: Option<Rival>,
+    /// The share of the cases that lack a value.
+    missing: f64,
 }
 
 /// The difference between two sides.
@@ -116,6 +119,8 @@ pub(super) struct Found<'a> {
     /// A verdict that no test can change.
     pub(super) settled: Option<Verdict>,
     pub(super) rival: Option<Rival>,
+    /// The share of the cases that lack a value.
+    pub(super) missing: f64,
 }
 
 /// Measures every metric of a subject. Metrics with a gate come first.
@@ -271,6 +276,7 @@ fn measurement<'a>(
         lower_is_better,
         rule,
         reduce: gauge.reduce,
+        missing: values.missing_share(),
         settled: settled(measure, &values, sides),
         now: Box::new(values),
         before: before_values.map(|values| Box::new(values) as Box<dyn Amount>),
@@ -364,6 +370,7 @@ impl<'a> Measurement<'a> {
             closed: false,
             settled: found.settled,
             rival: found.rival,
+            missing: found.missing,
         }
     }
 
@@ -587,7 +594,11 @@ impl<'a> Measurement<'a> {
         if let Some(rival) = self.rival {
             return (Some(rival.verdict(gate.limit)), None);
         }
-        if self.now.count() == 0 || self.not_comparable.is_some() {
+        // A test says itself what too many missing values leave of it.
+        let is_tested = self.compared.is_some() && self.tests_drops();
+        let lacks_too_many = self.missing > self.settings.max_missing + SLACK;
+        if (lacks_too_many && !is_tested) || self.now.count() == 0 || self.not_comparable.is_some()
+        {
             return (Some(Verdict::Unmeasured), None);
         }
         let (verdict, reason) = match &self.compared {

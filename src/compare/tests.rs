@@ -228,6 +228,24 @@ fn an_open_verdict_fails_where_the_policy_says_so() {
 }
 
 #[test]
+fn a_first_run_of_which_too_little_was_graded_is_unmeasured_and_passes_no_floor() {
+    let mut now = run("b", &["1"; 5]);
+    now.header.gates = vec![gate(Some(0.5), false)];
+    compare(&now, None, |summary| {
+        assert_eq!(summary.verdict, Verdict::NoBaseline);
+    });
+    for trial in now.trials.iter_mut().skip(1) {
+        trial.grades[0].result = Graded::Error("the judge said nothing".into());
+    }
+    compare(&now, None, |summary| {
+        assert_eq!(
+            (summary.verdict, summary.exit.code),
+            (Verdict::Unmeasured, 3)
+        );
+    });
+}
+
+#[test]
 fn enough_equal_trials_rule_a_drop_out() {
     let (before, now) = (run("a", &["111"; 50]), run("b", &["111"; 50]));
     compare(&now, Some(&before), |summary| {

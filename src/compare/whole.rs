@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 
 use super::amount::{Amount, Resampled};
 use super::marks::{Marked, Marks, Reader, observations};
-use super::measure::{Measure, change_of_scorer, twin_measure};
+use super::measure::{Gauge, Measure, change_of_scorer, twin_measure};
 use super::metric::{Comparison, Found, Measurement, Sides};
 use super::rules::scope_of;
+use super::values::Values;
 use crate::history::run::Header;
 use crate::plan::{LabelRecord, WholeMetric};
 use crate::scorer::Unit;
@@ -96,6 +97,8 @@ impl<'a> Whole<'_, 'a> {
             twin.map(|(before, twin)| self.amounts(&self.reader.units(before, twin), "before"));
         let compared = twin
             .map(|twin| self.differences(self.reader.pairs((self.sides.now, self.metric), twin)));
+        let sharing = self.header.policy.clusters;
+        let missing = Values::of(self.sides.now, Gauge::plain(scored), sharing).missing_share();
         let mut of_before = of_before.map(Vec::into_iter);
         let measures = self.labels.measures.iter().enumerate().zip(now);
         measures
@@ -126,6 +129,7 @@ impl<'a> Whole<'_, 'a> {
                     not_comparable: not_comparable.clone(),
                     settled: None,
                     rival: None,
+                    missing,
                 };
                 Measurement::of(found, self.sides)
             })
