@@ -76,6 +76,10 @@ const SUBJECTS: &[Subject] = &[
         measure: run_against_instant,
     },
     Subject {
+        name: "memory",
+        measure: memory,
+    },
+    Subject {
         name: "soak",
         measure: soak,
     },
@@ -298,6 +302,22 @@ fn run_against_instant(trials: usize) -> Result<Vec<Row>, Failed> {
             0.25,
         ),
     ])
+}
+
+/// Ten times the trials, a hundred of each case: what a run takes that has many more trials than cases.
+fn memory(trials: usize) -> Result<Vec<Row>, Failed> {
+    let trials = 10 * trials;
+    let served = Served::start(Duration::ZERO, "0")?;
+    let workspace = Workspace::new(served.url(), trials / 100)?;
+    let ran = process::measure(workspace.run(&["--quiet", "--trials", "100"]))?;
+    ran.ended_in(&[0])?;
+    served.stop(trials)?;
+    Ok(vec![Row::at_most(
+        "run of ten times the trials, 100 a case: peak memory",
+        ran.peak()?,
+        "MB",
+        120.0,
+    )])
 }
 
 /// Twenty times the trials on an endpoint at which one call in ten fails: each is answered once, and all are counted.
