@@ -40,8 +40,6 @@ use telemetry::Telemetry;
 
 /// Calls that wait for their next attempt, for each one that may be under way.
 const WAITING_PER_SLOT: usize = 8;
-/// One call in so many that may be under way leaves its place to the next while its answer waits for the disk.
-const SLOTS_PER_UNSAVED: usize = 8;
 /// Trials in a row that an endpoint may fail to answer before it counts as down.
 const DOWN_AFTER: u32 = 20;
 /// The same where it says that it does not let us in.
@@ -222,8 +220,6 @@ struct Lane {
     gate: Arc<Gate>,
     /// Calls under way, those that wait for their next attempt included.
     open: Arc<Semaphore>,
-    /// Answers that wait for the disk while their calls do not count as under way any more.
-    unsaved: Semaphore,
     unanswered: AtomicU32,
     down: Mutex<Option<Arc<str>>>,
 }
@@ -258,7 +254,6 @@ impl Lane {
             open: Arc::new(Semaphore::new(
                 endpoint.limits.concurrency.saturating_mul(WAITING_PER_SLOT),
             )),
-            unsaved: Semaphore::new(endpoint.limits.concurrency / SLOTS_PER_UNSAVED),
             unanswered: AtomicU32::new(0),
             down: Mutex::new(None),
             endpoint,
@@ -284,18 +279,6 @@ impl Lane {
                 format!("the endpoint of `{alias}` failed {in_a_row} times in a row, last with: {failure}").into()
             });
         }
-    }
-
-    /// Waits until an exchange is safe. Its call counts as under way for so long, but for a few that let the next begin:
-    /// else the endpoint would wait for the disk.
-    async fn until_safe(
-        &self,
-        kept: impl Future<Output = Result<Exchange>>,
-        pass: Pass,
-    ) -> Result<Exchange> {
-        let mut pass = Some(pass);
-        let _unsaved = self.unsaved.try_acquire().inspect(|_| drop(pass.take()));
-        kept.await
     }
 
     fn down(&self) -> Option<Arc<str>> {
@@ -458,8 +441,8 @@ async fn make(shared: &Shared, lane: &Lane, job: &Job) -> Result<()> {
             exchange.cost = cost;
             let paid = cost.unwrap_or_default();
             shared.common.budgets.settle(&job.run, reserved, paid);
-            let kept = shared.common.keeper.keep(job.run.clone(), exchange);
-            let exchange = lane.until_safe(kept, pass).await?;
+            let exchange = shared.common.keeper.keep(job.run.clone(), exchange).await?;
+            drop(pass);
             shared
                 .tell(Event::Done {
                     key: job.key,
@@ -479,7 +462,7 @@ async fn make(shared: &Shared, lane: &Lane, job: &Job) -> Result<()> {
 }
 
 /// Attempts a call until it is answered or no attempt is left. The pass of the last attempt is handed on, so that a
-/// call can count as under way until its exchange is safe.
+/// call counts as under way until its exchange is safe.
 async fn attempt_until_answered(
     shared: &Shared,
     lane: &Lane,
