@@ -3,7 +3,7 @@
 
 use super::super::OrMissing;
 use super::super::edit::{Interner, ratio};
-use super::super::tokenize::{parted_by_signs, parted_by_stops, spaced};
+use super::super::tokenize::{is_space, parted_by_signs, parted_by_stops, spaced};
 
 /// Words in the longest run that is shifted.
 const LONGEST_SHIFT: usize = 10;
@@ -67,6 +67,8 @@ impl Ter {
     }
 
     fn plain(self, text: &str) -> String {
+        // What ends a text would keep signs behind its last word together.
+        let text = text.trim_end_matches(is_space);
         let mut text = if self.case {
             text.to_owned()
         } else {

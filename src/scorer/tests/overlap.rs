@@ -100,6 +100,11 @@ fn rates_are_turned_round_and_never_below_0() {
             (json!(""), "", 1.0),
         ],
     );
+    // Any white space at the end of a text, or none, is the same.
+    check(
+        "- ter-accuracy: { normalized: true }",
+        &[(json!("a it's b"), "a it's\u{3000}", 0.75)],
+    );
 }
 
 #[test]
