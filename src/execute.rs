@@ -109,7 +109,7 @@ struct Progressing {
     run: Run,
     against: Against,
     /// The digest of the request of each case of each subject, by subject, then case.
-    requests: Vec<Digest>,
+    requests: Arc<[Digest]>,
     /// Looks that were taken of each subject.
     looks: Vec<usize>,
     /// Fresh trials of suspects that were drawn.
@@ -260,7 +260,7 @@ impl Progressing {
                 trials: Vec::new(),
             },
             against,
-            requests,
+            requests: requests.into(),
             looks: vec![0; plan.subjects.len()],
             confirmed: 0,
             reasons: GivenUp::default(),
@@ -269,9 +269,14 @@ impl Progressing {
     }
 
     fn address(&self, trial: Trial) -> Digest {
-        let request = self.requests[trial.subject * self.run.cases.len() + trial.case];
+        let request = self.requests[place(trial, self.run.cases.len())];
         crate::exchange::address(request, trial.repeat)
     }
+}
+
+/// Where the request of a trial stands among those of its order, which has so many cases.
+fn place(trial: Trial, cases: usize) -> usize {
+    trial.subject * cases + trial.case
 }
 
 /// What all steps of an execution need.

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::judging::Rivals;
-use super::{Execution, Progress, Progressing, Source, finish};
+use super::{Execution, Progress, Progressing, Source, finish, place};
 use crate::digest::Digest;
-use crate::engine::{Event, Job};
+use crate::engine::{Event, Job, Render};
 use crate::error::{Diagnostic, Error, Result};
 use crate::exchange::{Call, Exchange, Outcome};
 use crate::history::answers::Kept;
@@ -201,6 +201,21 @@ impl Execution<'_> {
         self.history.keep(run, &batch).await
     }
 
+    /// Makes the call of a job, whose request was digested when it was looked up.
+    fn render(&self, jobs: &Arc<Vec<Missing>>, under_way: &[Progressing]) -> Render {
+        let (plans, places) = (self.plans.clone(), jobs.clone());
+        let orders = under_way.iter().map(|order| order.requests.clone());
+        let digests: Vec<Arc<[Digest]>> = orders.collect();
+        Arc::new(move |job: &Job| {
+            let Missing { order, trial } = places[job.key];
+            let plan = &plans[order];
+            Ok(Call {
+                request: plan.request(trial.subject, trial.case)?,
+                digest: digests[order][place(trial, plan.dataset.cases.len())],
+            })
+        })
+    }
+
     /// Makes the calls and puts what came of them into the waves.
     async fn call(
         &self,
@@ -227,11 +242,7 @@ impl Execution<'_> {
                 None => drop(by_alias.insert(subject.alias.clone(), vec![job])),
             }
         }
-        let (plans, places) = (self.plans.clone(), jobs.clone());
-        let render = Arc::new(move |job: &Job| {
-            let Missing { order, trial } = places[job.key];
-            Ok(Call::new(plans[order].request(trial.subject, trial.case)?))
-        });
+        let render = self.render(jobs, under_way);
         let mut kept = Ok(());
         let on_event = |event| {
             progress(Progress::Event(&event));
