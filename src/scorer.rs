@@ -212,15 +212,24 @@ trait Rule: std::fmt::Debug + Send + Sync {
     }
 
     /// What it will ask about an answer, of which this is a stand-in, beside another that is as long.
-    fn foresee(&self, _: &Subject<'_>) -> Outlook {
+    fn foresee(&self, subject: &Subject<'_>) -> Outlook {
+        let hearing = Hearing {
+            repeat: 1,
+            rival: Some(subject.text),
+            replies: &Replies::default(),
+        };
+        let Turn::Ask(questions) = self.consult(subject, &hearing) else {
+            return Outlook::default();
+        };
+        let is_about_it = |call: &Arc<Call>| {
+            let mut messages = call.request.messages.iter();
+            messages.any(|message| message.text().contains(subject.text))
+        };
+        let calls = questions.into_iter().map(|question| question.call);
+        let (each, once) = calls.partition(is_about_it);
         Outlook {
-            once: None,
-            each: self
-                .sample()
-                .map(Call::new)
-                .map(Arc::new)
-                .into_iter()
-                .collect(),
+            once,
+            each,
             votes: 1,
         }
     }

@@ -165,10 +165,10 @@ impl Forecasts {
 impl Tally<'_> {
     /// Counts what is asked about the trials of a case.
     fn add(&mut self, outlook: &Outlook, trials: u32) {
-        if let Some(call) = &outlook.once
-            && self.once.insert(call.address(1))
-        {
-            self.count(call, 1);
+        for call in &outlook.once {
+            if self.once.insert(call.address(1)) {
+                self.count(call, 1);
+            }
         }
         for call in &outlook.each {
             self.count(call, u64::from(outlook.votes) * u64::from(trials));

@@ -167,7 +167,7 @@ impl<'a> Hearing<'a> {
 #[derive(Debug, Default)]
 pub struct Outlook {
     /// What it asks once, whatever the answers are.
-    pub once: Option<Arc<Call>>,
+    pub once: Vec<Arc<Call>>,
     /// What it asks about an answer.
     pub each: Vec<Arc<Call>>,
     /// How often it asks each of these.

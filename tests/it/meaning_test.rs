@@ -158,6 +158,18 @@ fn vectors_are_replayed_from_recordings_without_a_call() {
 }
 
 #[test]
+fn a_check_counts_the_calls_for_vectors_of_answers_and_of_expected_texts() {
+    let endpoint = endpoint();
+    let project = project(&endpoint, SIMILAR, &three());
+    let checked = project.run(&["check", "--trials", "1"]).expect_code(0);
+    assert_eq!(endpoint.calls(), 0);
+    project.run(&["run", "--trials", "1", "--quiet"]);
+    let made = calls_to(&endpoint, "/v1/embeddings");
+    let most = format!("at most {made} of judges");
+    assert!(checked.stdout.contains(&most), "{most}: {checked}");
+}
+
+#[test]
 fn vectors_keep_within_the_budget() {
     let endpoint = endpoint();
     let project = project(&endpoint, SIMILAR, &three());

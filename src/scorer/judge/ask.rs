@@ -148,12 +148,12 @@ impl Rule for Judge {
             replies: &Replies::default(),
         };
         let (once, steps) = match self.steps(&hearing) {
-            Ok(steps) => (None, steps),
+            Ok(steps) => (Vec::new(), steps),
             // What it will be told is as long as its replies may be.
             Err(turn) => match *turn {
                 Turn::Ask(asked) => {
-                    let call = asked.into_iter().next().map(|question| question.call);
-                    (call, stand_in(self.params.max_tokens))
+                    let calls = asked.into_iter().map(|question| question.call);
+                    (calls.collect(), stand_in(self.params.max_tokens))
                 }
                 Turn::Done(..) => return Outlook::default(),
             },
