@@ -29,6 +29,18 @@ async function on(options, act) {
 const ids = (page) => page.locator('#rows tr.r .id a').allInnerTexts();
 const drawer = (page) => page.locator('#drawer');
 
+describe('the metrics', () => {
+  for (const width of [660, 920, 1060, 1100, 1200, 1280, 1340, 1380, 1440]) {
+    test(`have names that can be read on a screen of ${width} px`, () =>
+      on({ size: { width, height: 900 } }, async (page) => {
+        for (const name of await page.locator('.forest th[scope=row]').all()) {
+          const box = await name.boundingBox();
+          assert.ok(box.width >= 100, `a column of ${box.width} px`);
+        }
+      }));
+  }
+});
+
 describe('the list of cases', () => {
   test('shows first what needs a look', () =>
     on({}, async (page) => {
