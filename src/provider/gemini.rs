@@ -334,7 +334,7 @@ fn usage(body: &Value) -> Usage {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{
-        normal, recorded, request as neutral_request, sent, with_drawn_seed,
+        normal, recorded, request as neutral_request, sent, weather, with_drawn_seed,
     };
     use super::super::{auth, bearer, encode, unsupported as problems};
     use super::*;
@@ -349,20 +349,11 @@ mod tests {
         neutral_request(neutral)
     }
 
-    fn weather(description: Option<&str>) -> Value {
-        json!([{
-            "name": "get_weather",
-            "description": description,
-            "parameters": {
-                "type": "object",
-                "properties": {
-                    "city": {"type": "string"},
-                    "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]}
-                },
-                "required": ["city", "unit"],
-                "additionalProperties": false
-            }
-        }])
+    /// A tool that nothing is said of.
+    fn plain_weather() -> Value {
+        let mut tools = weather();
+        tools[0]["description"] = Value::Null;
+        tools
     }
 
     /// The neutral form of the recorded request of that name.
@@ -402,7 +393,7 @@ mod tests {
             }),
             "tools" => json!({
                 "messages": [{"role": "user", "text": "What is the weather in Oslo?"}],
-                "tools": weather(Some("Current weather of a city")),
+                "tools": weather(),
                 "tool_choice": {"named": "get_weather"}
             }),
             "tool-result" => json!({
@@ -414,7 +405,7 @@ mod tests {
                     }]},
                     {"role": "tool", "call_id": "fc1", "text": "{\"temp\":-3}"}
                 ],
-                "tools": weather(None)
+                "tools": plain_weather()
             }),
             other => panic!("no neutral form of {other}"),
         })

@@ -342,26 +342,11 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::super::encode;
-    use super::super::testing::{normal, received, recorded, request, sent, with_drawn_seed};
+    use super::super::testing::{
+        normal, received, recorded, request, sent, strict_weather, with_drawn_seed,
+    };
     use super::*;
     use crate::exchange::{Outcome, WireFormat};
-
-    fn weather() -> Value {
-        json!([{
-            "name": "get_weather",
-            "description": "Current weather of a city",
-            "strict": true,
-            "parameters": {
-                "type": "object",
-                "properties": {
-                    "city": {"type": "string"},
-                    "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]}
-                },
-                "required": ["city", "unit"],
-                "additionalProperties": false
-            }
-        }])
-    }
 
     fn move_schema() -> Value {
         json!({
@@ -386,7 +371,7 @@ mod tests {
                 {"role": "tool", "call_id": "call_o1", "text": "{\"temp\":-3}"},
                 {"role": "tool", "call_id": "call_b2", "text": "{\"temp\":4}"}
             ],
-            "tools": weather(), "tool_choice": {"named": "get_weather"}
+            "tools": strict_weather(), "tool_choice": {"named": "get_weather"}
         })
     }
 
@@ -438,7 +423,7 @@ mod tests {
                 "messages": [
                     {"role": "user", "text": "What is the weather in Oslo and in Bergen?"}
                 ],
-                "tools": weather(), "tool_choice": "auto", "params": {"parallel_tool_calls": true}
+                "tools": strict_weather(), "tool_choice": "auto", "params": {"parallel_tool_calls": true}
             }),
             "tool-result" => tool_result(),
             other => panic!("no neutral form of {other}"),

@@ -277,7 +277,9 @@ fn usage(body: &Value) -> Usage {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{normal, recorded, request as neutral_request, sent};
+    use super::super::testing::{
+        normal, recorded, request as neutral_request, sent, strict_weather,
+    };
     use super::super::{encode, unsupported as problems};
     use super::*;
 
@@ -285,23 +287,6 @@ mod tests {
         neutral["provider"] = "openai-responses".into();
         neutral["model"] = "gpt-5-mini".into();
         neutral_request(neutral)
-    }
-
-    fn weather() -> Value {
-        json!([{
-            "name": "get_weather",
-            "description": "Current weather of a city",
-            "strict": true,
-            "parameters": {
-                "type": "object",
-                "properties": {
-                    "city": {"type": "string"},
-                    "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]}
-                },
-                "required": ["city", "unit"],
-                "additionalProperties": false
-            }
-        }])
     }
 
     /// The neutral form of the recorded request of that name.
@@ -331,7 +316,7 @@ mod tests {
             }),
             "tools" => json!({
                 "messages": [{"role": "user", "text": "What is the weather in Oslo?"}],
-                "tools": weather(), "tool_choice": "required",
+                "tools": strict_weather(), "tool_choice": "required",
                 "params": {"parallel_tool_calls": false}
             }),
             "tool-result" => json!({
@@ -343,7 +328,7 @@ mod tests {
                     }]},
                     {"role": "tool", "call_id": "call_o1", "text": "{\"temp\":-3}"}
                 ],
-                "tools": weather()
+                "tools": strict_weather()
             }),
             other => panic!("no neutral form of {other}"),
         })

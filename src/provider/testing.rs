@@ -138,6 +138,13 @@ pub(super) fn with_drawn_seed(request: &Request, recorded: &Value) -> Value {
     body
 }
 
+/// The same tool, whose arguments must be to the letter.
+pub(super) fn strict_weather() -> Value {
+    let mut tools = weather();
+    tools[0]["strict"] = true.into();
+    tools
+}
+
 /// A tool as requests have it in the neutral form.
 pub(super) fn weather() -> Value {
     json!([{
