@@ -188,12 +188,7 @@ fn warn_of_cost(orders: &[Order], options: &Options, console: &Console) {
             Against::Order(_) => true,
             Against::Part => false,
         };
-        let forecasts = order.plan.forecasts(has_rival);
-        let forecasts = if order.header.batch {
-            forecasts.in_batches()
-        } else {
-            forecasts
-        };
+        let forecasts = order.plan.forecasts(has_rival, order.header.batch);
         forecasts.known_cost()
     };
     let warn = |what: &str, cost: Cost, left: Cost| {

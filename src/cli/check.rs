@@ -112,11 +112,7 @@ async fn checked(
         };
         let baseline = choice.and_then(|choice| choice.run);
         all.push(Checked {
-            forecasts: if in_batches {
-                plan.forecasts(baseline.is_some()).in_batches()
-            } else {
-                plan.forecasts(baseline.is_some())
-            },
+            forecasts: plan.forecasts(baseline.is_some(), in_batches),
             gates: foresee(&header, &plan.dataset.cases, baseline.as_ref()),
             header,
             plan,

@@ -199,15 +199,7 @@ impl<'f, 'a> Recipe<'f, 'a> {
             missing: 0,
             evidence,
         };
-        Comparison {
-            measured,
-            other_scope: Measured {
-                evidence: None,
-                ..measured
-            },
-            basis: None,
-            worst_case: None,
-        }
+        Comparison::in_one_scope(measured, None)
     }
 }
 

@@ -84,6 +84,21 @@ pub(super) struct Comparison {
     pub(super) worst_case: Option<f64>,
 }
 
+impl Comparison {
+    /// In the scope of the gate alone, of what no more trials would tell more.
+    pub(super) fn in_one_scope(measured: Measured, worst_case: Option<f64>) -> Self {
+        Self {
+            measured,
+            other_scope: Measured {
+                evidence: None,
+                ..measured
+            },
+            basis: None,
+            worst_case,
+        }
+    }
+}
+
 /// The look at which a subject is measured.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Look {
@@ -237,7 +252,10 @@ fn measurement<'a>(
     let (unit, lower_is_better) = unit_of(header, measure);
     let sharing = header.policy.clusters;
     let values = Values::of(now, gauge, sharing);
-    let rival = rival_of(header, name, &values, sides.before);
+    let rival = header.compares(name).then_some(match sides.before {
+        Some(_) => Rival::Baseline,
+        None => Rival::Nothing,
+    });
     // A comparison has no value before that it could be compared with.
     let before = sides.before.filter(|_| rival.is_none());
     let not_comparable =
@@ -289,19 +307,6 @@ fn measurement<'a>(
         rival,
     };
     Measurement::of(found, sides)
-}
-
-/// What a metric that is itself a comparison compares answers with; `None` for any other.
-fn rival_of(
-    header: &Header,
-    name: &str,
-    values: &Values,
-    before: Option<&Side<'_>>,
-) -> Option<Rival> {
-    let most = header.policy.max_missing;
-    header
-        .compares(name)
-        .then(|| Rival::new(before.is_some(), values.missing_share(), most))
 }
 
 fn compare_units(units: &Units, settings: &Settings, trials_help: bool) -> Comparison {
@@ -591,12 +596,12 @@ impl<'a> Measurement<'a> {
         if self.settled.is_some() {
             return (self.settled, None);
         }
+        let lacks_too_many = self.missing > self.settings.max_missing + SLACK;
         if let Some(rival) = self.rival {
-            return (Some(rival.verdict(gate.limit)), None);
+            return (Some(rival.verdict(gate.limit, lacks_too_many)), None);
         }
         // A test says itself what too many missing values leave of it.
         let is_tested = self.compared.is_some() && self.tests_drops();
-        let lacks_too_many = self.missing > self.settings.max_missing + SLACK;
         if (lacks_too_many && !is_tested) || self.now.count() == 0 || self.not_comparable.is_some()
         {
             return (Some(Verdict::Unmeasured), None);

@@ -1,44 +1,25 @@
 //! Metrics whose values are themselves comparisons of answers: they have no value before, and a limit alone decides.
 
 use super::summary::{LimitVerdict, Verdict};
-use crate::stats::SLACK;
 
 /// What such a metric compares answers with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rival {
     /// The answers of the baseline.
-    Baseline {
-        /// Whether more cases lack a value than the policy allows.
-        lacks_too_many: bool,
-    },
+    Baseline,
     /// Nothing: there is no baseline yet.
     Nothing,
 }
 
 impl Rival {
-    /// With the share of cases without a value, and the most that the policy allows.
-    pub(super) fn new(has_baseline: bool, missing: f64, most: f64) -> Self {
-        if has_baseline {
-            Self::Baseline {
-                lacks_too_many: missing > most + SLACK,
-            }
-        } else {
-            Self::Nothing
-        }
-    }
-
-    /// What the limit says. Without a limit nothing was measured that it could be held to.
-    pub(super) fn verdict(self, limit: Option<LimitVerdict>) -> Verdict {
+    /// What the limit says, where more cases may lack a value than the policy allows. Without a limit nothing was
+    /// measured that it could be held to.
+    pub(super) fn verdict(self, limit: Option<LimitVerdict>, lacks_too_many: bool) -> Verdict {
         match (self, limit) {
             (_, Some(LimitVerdict::Broken)) => Verdict::Regressed,
             (Self::Nothing, _) => Verdict::NoBaseline,
-            (
-                Self::Baseline {
-                    lacks_too_many: true,
-                },
-                _,
-            )
-            | (_, None) => Verdict::Unmeasured,
+            (Self::Baseline, _) if lacks_too_many => Verdict::Unmeasured,
+            (_, None) => Verdict::Unmeasured,
             (_, Some(LimitVerdict::Holds)) => Verdict::Pass,
             (_, Some(LimitVerdict::Open)) => Verdict::Inconclusive,
         }
@@ -51,16 +32,16 @@ mod tests {
 
     #[test]
     fn a_limit_alone_decides_on_a_comparison() {
-        let rival = |missing| Rival::new(true, missing, 0.05);
-        for (rival, limit, verdict) in [
-            (rival(0.0), Some(LimitVerdict::Holds), Verdict::Pass),
-            (rival(0.0), Some(LimitVerdict::Open), Verdict::Inconclusive),
-            (rival(0.2), Some(LimitVerdict::Holds), Verdict::Unmeasured),
-            (rival(0.2), Some(LimitVerdict::Broken), Verdict::Regressed),
-            (rival(0.0), None, Verdict::Unmeasured),
-            (Rival::new(false, 0.0, 0.05), None, Verdict::NoBaseline),
+        let (full, lacking) = ((Rival::Baseline, false), (Rival::Baseline, true));
+        for ((rival, lacks), limit, verdict) in [
+            (full, Some(LimitVerdict::Holds), Verdict::Pass),
+            (full, Some(LimitVerdict::Open), Verdict::Inconclusive),
+            (lacking, Some(LimitVerdict::Holds), Verdict::Unmeasured),
+            (lacking, Some(LimitVerdict::Broken), Verdict::Regressed),
+            (full, None, Verdict::Unmeasured),
+            ((Rival::Nothing, false), None, Verdict::NoBaseline),
         ] {
-            assert_eq!(rival.verdict(limit), verdict, "{rival:?} {limit:?}");
+            assert_eq!(rival.verdict(limit, lacks), verdict, "{rival:?} {limit:?}");
         }
     }
 }

@@ -324,16 +324,9 @@ impl<'a> Whole<'_, 'a> {
             missing: found.missing,
             evidence,
         };
-        Comparison {
-            measured,
-            // The interval holds what cases differ in, so that it is the same in both.
-            other_scope: Measured {
-                evidence: None,
-                ..measured
-            },
-            basis: None,
-            worst_case: found.worst.as_ref().and_then(|worst| worst[index]),
-        }
+        // The interval holds what cases differ in, so that it is the same in both scopes.
+        let worst_case = found.worst.as_ref().and_then(|worst| worst[index]);
+        Comparison::in_one_scope(measured, worst_case)
     }
 }
 

@@ -59,17 +59,18 @@ struct Tally<'a> {
 
 impl Plan {
     /// What all calls are expected to cost if no verdict closes before the last look. `has_rival`: whether there are
-    /// answers of a baseline that judges may compare with.
-    pub fn forecasts(&self, has_rival: bool) -> Forecasts {
+    /// answers of a baseline that judges may compare with; `in_batches`: whether subjects are called in batches, at half
+    /// the price.
+    pub fn forecasts(&self, has_rival: bool, in_batches: bool) -> Forecasts {
         Forecasts {
             subjects: (0..self.subjects.len())
-                .map(|subject| self.forecast(subject))
+                .map(|subject| self.forecast(subject, in_batches))
                 .collect(),
             judges: self.judge_forecasts(has_rival),
         }
     }
 
-    fn forecast(&self, subject: usize) -> Forecast {
+    fn forecast(&self, subject: usize, in_batches: bool) -> Forecast {
         let repeats = u64::from(self.sampling.most());
         let calls = self.dataset.cases.len() * self.sampling.most() as usize;
         let requests =
@@ -80,11 +81,16 @@ impl Plan {
             * repeats;
         let subject = &self.subjects[subject];
         let output_tokens = subject.params.max_tokens.map(|most| most * calls as u64);
+        let cost = cost_of(subject.price.as_ref(), input_tokens, output_tokens);
         Forecast {
             calls,
             input_tokens,
             output_tokens,
-            cost: cost_of(subject.price.as_ref(), input_tokens, output_tokens),
+            cost: if in_batches {
+                cost.map(Cost::half)
+            } else {
+                cost
+            },
         }
     }
 
@@ -129,15 +135,6 @@ impl Plan {
 }
 
 impl Forecasts {
-    /// The same where subjects are called in batches, at half the price.
-    #[must_use]
-    pub fn in_batches(mut self) -> Self {
-        for forecast in &mut self.subjects {
-            forecast.cost = forecast.cost.map(Cost::half);
-        }
-        self
-    }
-
     /// The calls of subjects, and those of judges at most.
     pub fn calls(&self) -> (usize, usize) {
         let judges = self.judges.iter().map(|judge| judge.forecast.calls);
